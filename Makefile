@@ -1,0 +1,141 @@
+# Set-up, demo and tests on a machine without a ROS 2 distribution; `make` lists the targets.
+
+VENV := .venv
+BIN := $(VENV)/bin
+
+TORCH ?= 2.13.0
+TORCH_INDEX ?=
+PYTHON ?=
+BAG ?=
+DATA ?= ../shared/data
+PYTEST_ARGS ?=
+
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DELETE_ON_ERROR:
+.NOTPARALLEL:
+.DEFAULT_GOAL := help
+
+# A sourced ROS distribution must not leak into the virtual environment, whose wheels find their
+# own libraries.
+ifneq ($(AMENT_PREFIX_PATH)$(_ROS_WHEELS_BOOTSTRAP_COMPLETE),)
+unexport LD_LIBRARY_PATH
+endif
+unexport AMENT_PREFIX_PATH PYTHONPATH PYTHONHOME _ROS_WHEELS_BOOTSTRAP_COMPLETE
+export ROS_AUTOMATIC_DISCOVERY_RANGE ?= LOCALHOST
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+PIP := $(BIN)/python -m pip install -qq --no-input --constraint requirements/constraints.txt
+
+# Each stamp carries a hash of what its step was made from and is written last: a changed pin runs
+# the step again, a failed step leaves none.
+STAMPS := $(VENV)/stamps
+hash = $(shell cat $(1) /dev/null | sha256sum | cut -c1-16)
+TF2_FILES := $(wildcard $(addprefix third_party/tf2_msgs/,*.txt *.toml *.xml */*.msg */*.cmake))
+
+venv := $(STAMPS)/venv
+ros := $(STAMPS)/ros-$(call hash,requirements/ros.txt)
+torch := $(STAMPS)/torch-$(shell echo '$(TORCH) $(TORCH_INDEX)' | sha256sum | cut -c1-16)
+requirements := $(STAMPS)/requirements-$(call hash,$(addprefix requirements/,runtime.txt dev.txt \
+  constraints.txt))
+tf2 := $(STAMPS)/tf2-$(call hash,requirements/ros.txt $(TF2_FILES))
+package := $(STAMPS)/package-$(call hash,setup.py setup.cfg)
+
+stamp = @rm -f $(STAMPS)/$(firstword $(subst -, ,$(@F)))-* && touch $@
+
+.PHONY: help
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@echo
+	@echo 'Variables: TORCH=$(TORCH) (version), TORCH_INDEX (package index for torch alone), PYTHON,'
+	@echo 'BAG (demo), DATA=$(DATA) (recorded trials), PYTEST_ARGS (test).'
+
+.PHONY: setup
+setup: $(package) ## Make .venv: ROS wheels, tf2_msgs, torch, the package itself
+	@:
+
+.PHONY: demo
+demo: setup ## Play a wearer's IMUs into the estimator node (BAG=... for a recording)
+	$(BIN)/sspinnpose demo $(if $(BAG),--bag '$(BAG)')
+
+.PHONY: test
+test: lint ## Check style and types, run the tests
+	$(BIN)/python -m pytest -m 'not slow and not benchmark' $(PYTEST_ARGS)
+
+.PHONY: lint
+lint: setup ## Check style and types only
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+.PHONY: train
+train: setup ## Train the shipped default model again, from its fixed seed
+	$(BIN)/sspinnpose train -o sspinnpose_ros/models/default --seed 0
+
+.PHONY: accuracy
+accuracy: setup ## Score every trial in DATA, into docs/accuracy.md
+	$(BIN)/sspinnpose accuracy '$(DATA)' --docs docs/accuracy.md
+
+.PHONY: bench
+bench: setup ## Measure latency, CPU and throughput
+	$(BIN)/sspinnpose bench
+
+.PHONY: clean
+clean: ## Remove .venv, caches and build outputs
+	rm -rf $(VENV) build install log .mypy_cache .pytest_cache .ruff_cache .hypothesis *.egg-info
+	find . -name __pycache__ -type d -not -path './.git/*' -prune -exec rm -rf {} +
+
+$(venv):
+	@[ "$$(uname -sm)" = 'Linux x86_64' ] || { \
+	  echo "The ROS wheels exist for Linux on x86-64 only and this is $$(uname -sm): use a ROS 2" \
+	    "distribution and colcon build instead." >&2; exit 1; }
+	@for python in $(or $(PYTHON),python3 python3.13 python3.12 python3.11); do \
+	  "$$python" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' \
+	    2>/dev/null && break; \
+	  python=; \
+	done; \
+	[ -n "$$python" ] || { \
+	  echo "Python 3.11, 3.12 or 3.13 is needed (the ROS wheels exist for no later one) and" \
+	    "$(or $(PYTHON),python3) is" \
+	    "$$("$(or $(PYTHON),python3)" --version 2>/dev/null || echo missing): install one, e.g." \
+	    "sudo apt install python3.11-venv python3.11-dev, or name one, e.g. make setup" \
+	    "PYTHON=/opt/python3.11/bin/python3.11." >&2; exit 1; }; \
+	"$$python" -c 'import ensurepip, venv' 2>/dev/null || { \
+	  echo "$$("$$python" --version) cannot make virtual environments: sudo apt install" \
+	    "python3-venv." >&2; exit 1; }; \
+	echo "setup: $(VENV) with $$("$$python" --version)"; \
+	rm -rf $(VENV); \
+	"$$python" -m venv $(VENV)
+	@mkdir -p $(STAMPS) && touch $@
+
+$(ros): | $(venv)
+	@echo 'setup: ROS 2 wheels (270 MB)'
+	@$(PIP) -r requirements/ros.txt
+	$(stamp)
+
+$(torch): | $(ros)
+	@echo 'setup: torch $(TORCH)'
+	@$(BIN)/python -m pip install -qq --no-input torch==$(TORCH) \
+	  $(if $(TORCH_INDEX),--index-url $(TORCH_INDEX))
+	$(stamp)
+
+$(requirements): | $(torch)
+	@echo 'setup: requirements'
+	@$(PIP) -r requirements/runtime.txt -r requirements/dev.txt
+	$(stamp)
+
+$(tf2): | $(requirements)
+	@header=$$($(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("include"))')/Python.h; \
+	if [ -e "$$header" ] && command -v c++ >/dev/null; then \
+	  echo 'setup: tf2_msgs (compiles for under a minute)'; \
+	  $(PIP) --no-deps ./third_party/tf2_msgs; \
+	  rm -f $(STAMPS)/tf2-* && touch $@; \
+	else \
+	  echo "setup: going on without tf2_msgs, so /tf will not be published; building it takes a" \
+	    "C++ compiler and $$header: sudo apt install g++ python3-dev, then make setup." >&2; \
+	fi
+
+$(package): | $(tf2)
+	@echo 'setup: sspinnpose_ros'
+	@$(PIP) --no-deps --no-build-isolation --editable .
+	$(stamp)

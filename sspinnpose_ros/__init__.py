@@ -1,0 +1,3 @@
+"""Turn body-worn IMUs into a live skeleton with joint angles, moments and ground forces."""
+
+__version__ = '0.1.0'

@@ -1,0 +1,1 @@
+"""Recordings in, results out: rosbag2 and npz files, without ROS."""

@@ -1,0 +1,133 @@
+"""Read back what a node published about a wearer."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from rosbags.rosbag2 import Reader
+from rosbags.typesys import get_typestore
+
+from sspinnpose_ros.bags.imu_bag_writer import TYPES
+from sspinnpose_ros.core.conventions import JOINTS, SIDES
+from sspinnpose_ros.core.errors import RecordingError
+from sspinnpose_ros.core.kinematics import segment_angles
+
+FEET = (3, 6)
+
+
+@dataclass(frozen=True, eq=False)
+class HumanTopics:
+    """Hold the estimates of a recording in the order of their stamps.
+
+    Attributes:
+        arrays: as in estimate.npz: `time` since the first IMU stamp, angles, velocities,
+            moments, ground reactions, `status`.
+        latency_s: (n,) from the stamp to when the recorder had received the joint states.
+
+    """
+
+    arrays: dict[str, np.ndarray]
+    latency_s: np.ndarray
+
+
+def read_human_topics(path: Path) -> HumanTopics:
+    """Read joint states, wrenches, frames and status from a recording of a live node.
+
+    Args:
+        path: the rosbag2 folder, which holds the IMU topics as well.
+
+    Returns:
+        The estimates; ground reactions are turned into world axes by the frames, and NaN where
+        there is no frame.
+
+    Raises:
+        RecordingError: for a recording without joint states.
+
+    """
+    store = get_typestore(TYPES)
+    states: dict[int, tuple[Any, int]] = {}
+    wrenches: dict[str, dict[int, tuple[float, float]]] = {side: {} for side in SIDES}
+    pelvis: dict[int, float] = {}
+    levels: dict[int, int] = {}
+    origin_ns: int | None = None
+    with Reader(path) as reader:
+        for connection, received_ns, raw in reader.messages():
+            topic = connection.topic
+            if topic.startswith('/imu/'):
+                if origin_ns is None:
+                    origin_ns = _stamp(store.deserialize_cdr(raw, connection.msgtype))
+            elif topic == '/human/joint_states':
+                message = store.deserialize_cdr(raw, connection.msgtype)
+                states[_stamp(message)] = (message, received_ns)
+            elif topic.startswith('/human/wrench/'):
+                message = store.deserialize_cdr(raw, connection.msgtype)
+                force = message.wrench.force  # type: ignore[attr-defined]
+                wrenches[topic[-1]][_stamp(message)] = (force.x, force.z)
+            elif topic == '/tf':
+                message = store.deserialize_cdr(raw, connection.msgtype)
+                first = message.transforms[0]  # type: ignore[attr-defined]
+                turn = first.transform.rotation
+                pelvis[_stamp(first)] = -2.0 * float(np.arctan2(turn.y, turn.w))
+            elif topic == '/human/status':
+                message = store.deserialize_cdr(raw, connection.msgtype)
+                _note_level(levels, message)
+    if not states:
+        raise RecordingError(
+            f'{path} holds no joint states, expected those of a node that estimated; see what the '
+            'node said.'
+        )
+    stamps = sorted(states)
+    arrays = _arrays(
+        stamps=stamps,
+        origin_ns=stamps[0] if origin_ns is None else origin_ns,
+        messages=[states[stamp][0] for stamp in stamps],
+        tilt=np.array([pelvis.get(stamp, np.nan) for stamp in stamps]),
+        force=np.array(
+            [[wrenches[side].get(stamp, (np.nan, np.nan)) for side in SIDES] for stamp in stamps]
+        ),
+    )
+    arrays['status'] = np.array([levels.get(stamp, 0) for stamp in stamps], dtype=np.uint8)
+    latency = np.array([states[stamp][1] - stamp for stamp in stamps]) * 1e-9
+    return HumanTopics(arrays=arrays, latency_s=latency)
+
+
+def _arrays(
+    *,
+    stamps: list[int],
+    origin_ns: int,
+    messages: list[Any],
+    tilt: np.ndarray,
+    force: np.ndarray,
+) -> dict[str, np.ndarray]:
+    position, velocity, effort = (
+        np.array([getattr(message, name) for message in messages])
+        for name in ('position', 'velocity', 'effort')
+    )
+    arrays = {'time': (np.array(stamps) - origin_ns) * 1e-9}
+    for index, joint in enumerate(JOINTS):
+        arrays[f'angle_{joint}'] = position[:, index]
+        arrays[f'velocity_{joint}'] = velocity[:, index]
+        arrays[f'moment_{joint}'] = effort[:, index]
+    coordinates = np.concatenate([np.zeros((len(stamps), 2)), tilt[:, None], position], axis=-1)
+    inclination = segment_angles(coordinates)[:, FEET]
+    cos, sin = np.cos(inclination), np.sin(inclination)
+    for index, side in enumerate(SIDES):
+        forward, up = force[:, index, 0], force[:, index, 1]
+        arrays[f'grf_forward_{side}'] = cos[:, index] * forward - sin[:, index] * up
+        arrays[f'grf_up_{side}'] = sin[:, index] * forward + cos[:, index] * up
+    return arrays
+
+
+def _stamp(message: Any) -> int:
+    stamp = message.header.stamp
+    return int(stamp.sec) * 1_000_000_000 + int(stamp.nanosec)
+
+
+def _note_level(levels: dict[int, int], message: Any) -> None:
+    for value in message.values:
+        if value.key == 'stamp' and value.value:
+            seconds, _, nanoseconds = value.value.partition('.')
+            levels.setdefault(int(seconds) * 1_000_000_000 + int(nanoseconds), message.level)

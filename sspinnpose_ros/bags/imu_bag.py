@@ -1,0 +1,326 @@
+"""Read the IMU messages of a rosbag2 recording as a stream."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from heapq import merge
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from rosbags.rosbag2 import Reader, ReaderError
+
+from sspinnpose_ros.bags.imu_cdr import ImuBlock, MalformedImuError, parse_imus
+from sspinnpose_ros.core.conventions import OPTIONAL_SENSORS, SENSORS
+from sspinnpose_ros.core.errors import RecordingError
+
+IMU_TYPES = ('sensor_msgs/msg/Imu', 'sensor_msgs/Imu')
+DEFAULT_TOPIC = '/imu/{sensor}/data_raw'
+BLOCK = 2048
+"""Messages that are parsed at once; all that a reader keeps of a bag."""
+
+STORAGE_SUFFIXES = ('.mcap', '.db3')
+ONE_CLOCK_NS = 60_000_000_000
+"""Stamps farther before the others than this come from a clock that was not yet set."""
+
+ImuSample = tuple[str, float, np.ndarray, float]
+"""Sensor, header stamp in s since the bag's first, (6,) sample, time of recording in s."""
+
+
+@dataclass(frozen=True)
+class ImuSeries:
+    """Hold all that one sensor measured.
+
+    Attributes:
+        stamp_s: (n,) measurement times since the bag's first stamp, increasing, s.
+        sample: (n, 6) specific force, m/s^2, then angular rate, rad/s, sensor axes.
+
+    """
+
+    stamp_s: np.ndarray
+    sample: np.ndarray
+
+
+class ImuBag:
+    """Give the IMU samples of an open recording; made by `open_imu_bag`."""
+
+    def __init__(
+        self, *, path: Path, readers: Sequence[Reader], topics: Mapping[str, str]
+    ) -> None:
+        """Keep the open readers and which topic each sensor is on."""
+        self.path = path
+        self.topics = dict(topics)
+        self._readers = readers
+        wanted = set(topics.values())
+        connections = [c for reader in readers for c in reader.connections]
+        self._counts = {
+            topic: sum(c.msgcount for c in connections if c.topic == topic) for topic in wanted
+        }
+        self.origin_ns = self._first_stamp()
+
+    @property
+    def sensors(self) -> tuple[str, ...]:
+        """Sensors of the recording, in the order of `conventions.SENSORS`."""
+        return tuple(self.topics)
+
+    @property
+    def duration_s(self) -> float:
+        """Time in s from the first to the last message of any topic."""
+        begin = min(reader.start_time for reader in self._readers)
+        return max(0.0, (max(reader.end_time for reader in self._readers) - begin) * 1e-9)
+
+    def message_count(self, sensors: Sequence[str] | None = None) -> int:
+        """Count the messages of some sensors, or of all."""
+        return sum(self._counts[self.topics[s]] for s in sensors or self.sensors)
+
+    def samples(self, sensors: Sequence[str] | None = None) -> Iterator[ImuSample]:
+        """Yield the samples in the order in which they were recorded.
+
+        Args:
+            sensors: those to read, by default all.
+
+        Yields:
+            Sensor, header stamp in s since `origin_ns`, (6,) specific force [m/s^2] and angular
+            rate [rad/s], and the time of recording in s since `origin_ns`.
+
+        Raises:
+            RecordingError: for damaged files and messages without force or rate.
+
+        """
+        for names, stamp_ns, sample, logged_ns in self._blocks(sensors or self.sensors):
+            yield from zip(
+                names,
+                ((stamp_ns - self.origin_ns) * 1e-9).tolist(),
+                sample,
+                ((logged_ns - self.origin_ns) * 1e-9).tolist(),
+                strict=True,
+            )
+
+    def series(self, sensors: Sequence[str] | None = None) -> dict[str, ImuSeries]:
+        """Read whole sensors into memory, sorted by header stamp, without repeated stamps.
+
+        Args:
+            sensors: those to read, by default all.
+
+        Returns:
+            The series by sensor.
+
+        Raises:
+            RecordingError: for damaged files and messages without force or rate.
+
+        """
+        chosen = tuple(sensors or self.sensors)
+        stamps: dict[str, list[np.ndarray]] = {sensor: [] for sensor in chosen}
+        values: dict[str, list[np.ndarray]] = {sensor: [] for sensor in chosen}
+        for names, stamp_ns, sample, _ in self._blocks(chosen):
+            labels = np.asarray(names)
+            for sensor in chosen:
+                rows = labels == sensor
+                stamps[sensor].append(stamp_ns[rows])
+                values[sensor].append(sample[rows])
+        return {
+            sensor: self._sorted(np.concatenate(stamps[sensor]), np.concatenate(values[sensor]))
+            for sensor in chosen
+        }
+
+    def _sorted(self, stamp_ns: np.ndarray, sample: np.ndarray) -> ImuSeries:
+        unique, first = np.unique(stamp_ns, return_index=True)
+        return ImuSeries(stamp_s=(unique - self.origin_ns) * 1e-9, sample=sample[first])
+
+    def _first_stamp(self) -> int:
+        block = next(self._blocks(self.sensors), None)
+        if block is None:
+            return 0
+        stamps = block[1]
+        return int(stamps[stamps > np.median(stamps) - ONE_CLOCK_NS].min())
+
+    def _blocks(
+        self, sensors: Sequence[str]
+    ) -> Iterator[tuple[list[str], np.ndarray, np.ndarray, np.ndarray]]:
+        sensor_of = {self.topics[sensor]: sensor for sensor in sensors}
+        names: list[str] = []
+        logged: list[int] = []
+        raw: list[bytes] = []
+        for topic, time, data in self._messages(set(sensor_of)):
+            names.append(sensor_of[topic])
+            logged.append(time)
+            raw.append(data)
+            if len(raw) == BLOCK:
+                yield self._parse(names, logged, raw)
+                names, logged, raw = [], [], []
+        if raw:
+            yield self._parse(names, logged, raw)
+
+    def _messages(self, topics: set[str]) -> Iterator[tuple[str, int, bytes]]:
+        def of(reader: Reader) -> Iterator[tuple[int, str, bytes]]:
+            chosen = [c for c in reader.connections if c.topic in topics]
+            if chosen:
+                for connection, time, data in reader.messages(chosen):
+                    yield time, connection.topic, data
+
+        try:
+            for time, topic, data in merge(*(of(r) for r in self._readers), key=lambda m: m[0]):
+                yield topic, time, data
+        except Exception as error:
+            raise _damaged(self.path, error) from None
+
+    def _parse(
+        self, names: list[str], logged: list[int], raw: list[bytes]
+    ) -> tuple[list[str], np.ndarray, np.ndarray, np.ndarray]:
+        stamp = np.empty(len(raw), dtype=np.int64)
+        sample = np.empty((len(raw), 6))
+        labels = np.asarray(names)
+        for sensor in dict.fromkeys(names):
+            rows = np.flatnonzero(labels == sensor)
+            block = self._parse_sensor(sensor, [raw[row] for row in rows])
+            stamp[rows], sample[rows] = block.stamp_ns, block.sample
+        return names, stamp, sample, np.asarray(logged, dtype=np.int64)
+
+    def _parse_sensor(self, sensor: str, raw: Sequence[bytes]) -> ImuBlock:
+        topic = self.topics[sensor]
+        try:
+            block = parse_imus(raw)
+        except MalformedImuError:
+            raise RecordingError(
+                f'{topic} in {self.path} holds bytes that are no sensor_msgs/msg/Imu, expected '
+                'plain CDR; record the topic again.'
+            ) from None
+        if not block.has_force or not block.has_rate:
+            absent = 'angular_velocity' if block.has_force else 'linear_acceleration'
+            raise RecordingError(
+                f'{topic} in {self.path} declares {absent} absent (its covariance starts with '
+                '-1), expected specific force and angular rate of every sensor; switch it on in '
+                'the driver or leave the sensor out with --sensors.'
+            )
+        if len(raw) > 1 and not block.stamp_ns.any():
+            raise RecordingError(
+                f'{topic} in {self.path} has header stamps of zero, expected the time of '
+                'measurement; let the driver stamp its messages.'
+            )
+        return block
+
+
+@contextmanager
+def open_imu_bag(
+    path: Path,
+    *,
+    sensors: Sequence[str] | None = None,
+    topics: Mapping[str, str] | None = None,
+) -> Iterator[ImuBag]:
+    """Open a recording and find the topic of every sensor.
+
+    Args:
+        path: a rosbag2 folder or a single mcap or db3 file, compressed or not, split or not.
+        sensors: those that must be there; by default all of `conventions.SENSORS`.
+        topics: topic of a sensor where it is not '<anything>/imu/<sensor>/data_raw'.
+
+    Yields:
+        The open recording, with the required sensors and any optional ones.
+
+    Raises:
+        RecordingError: for a path that is no recording, and for missing topics or messages.
+
+    """
+    with ExitStack() as stack:
+        readers = [stack.enter_context(_open(storage)) for storage in _storages(path)]
+        connections = [c for reader in readers for c in reader.connections]
+        found = _find_topics(path, connections, required=sensors, given=topics or {})
+        yield ImuBag(path=path, readers=readers, topics=found)
+
+
+def _storages(path: Path) -> list[Path]:
+    if not path.exists():
+        raise RecordingError(
+            f'{path} does not exist, expected a rosbag2 folder or a trial folder; '
+            'name an existing recording.'
+        )
+    if path.is_file() or (path / 'metadata.yaml').exists():
+        return [path]
+    files = sorted(f for f in path.iterdir() if f.suffix in STORAGE_SUFFIXES)
+    if not files:
+        raise RecordingError(
+            f'{path} holds neither metadata.yaml nor mcap or db3 files, expected a rosbag2 '
+            'folder; name the folder that `ros2 bag record` wrote.'
+        )
+    return files
+
+
+@contextmanager
+def _open(path: Path) -> Iterator[Reader]:
+    try:
+        reader = Reader(path)
+        reader.open()
+    except Exception as error:
+        raise _damaged(path, error) from None
+    try:
+        yield reader
+    finally:
+        reader.close()
+
+
+def _damaged(path: Path, error: Exception) -> RecordingError:
+    if isinstance(error, RecordingError):
+        return error
+    kind = 'a recording that closed properly' if isinstance(error, ReaderError) else 'a rosbag2'
+    detail = ' '.join(str(error).split()).rstrip('.') or type(error).__name__
+    return RecordingError(
+        f'{path} cannot be read ({detail}), expected {kind}; '
+        'record again or repair it with `ros2 bag reindex`.'
+    )
+
+
+def _find_topics(
+    path: Path,
+    connections: Sequence[Any],
+    *,
+    required: Sequence[str] | None,
+    given: Mapping[str, str],
+) -> dict[str, str]:
+    imus = {c.topic: 0 for c in connections if c.msgtype in IMU_TYPES}
+    for connection in connections:
+        if connection.topic in imus:
+            imus[connection.topic] += connection.msgcount
+    if not any(imus.values()):
+        seen = ', '.join(sorted({f'{c.topic} ({c.msgtype})' for c in connections})) or 'nothing'
+        raise RecordingError(
+            f'{path} holds no sensor_msgs/msg/Imu messages but {seen}, expected topics such as '
+            f'{DEFAULT_TOPIC.format(sensor="pelvis")}; record the IMU topics.'
+        )
+    known = (*SENSORS, *OPTIONAL_SENSORS)
+    for sensor in (*given, *(required or ())):
+        if sensor not in known:
+            raise RecordingError(
+                f'{sensor!r} is no sensor, expected one of {", ".join(known)}; correct the name.'
+            )
+    topics: dict[str, str] = {}
+    for sensor in known:
+        topic = given.get(sensor) or _default_topic(path, sensor, imus)
+        if topic is not None and imus.get(topic):
+            topics[sensor] = topic
+    missing = [s for s in (required or SENSORS) if s not in topics]
+    if missing:
+        topic = given.get(missing[0], DEFAULT_TOPIC.format(sensor=missing[0]))
+        raise RecordingError(
+            f'{path} holds no messages of {", ".join(missing)} (IMU topics there: '
+            f'{", ".join(sorted(t for t, n in imus.items() if n))}), expected {topic}; name the '
+            f'topic with --topic {missing[0]}=TOPIC or choose the sensors that are there with '
+            '--sensors.'
+        )
+    return topics
+
+
+def _default_topic(path: Path, sensor: str, imus: Mapping[str, int]) -> str | None:
+    exact = DEFAULT_TOPIC.format(sensor=sensor)
+    if imus.get(exact):
+        return exact
+    ending = re.compile(rf'(?:.*/)?imu/{sensor}/data_raw')
+    matches = sorted(topic for topic in imus if imus[topic] and ending.fullmatch(topic))
+    if len(matches) > 1:
+        raise RecordingError(
+            f'{path} holds {", ".join(matches)}, expected one topic of {sensor}; '
+            f'name it with --topic {sensor}=TOPIC.'
+        )
+    return matches[0] if matches else None

@@ -1,0 +1,126 @@
+"""Keep angles, moments and forces over time in npz files, references and estimates alike."""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from sspinnpose_ros.core.atomic_output import file_beside
+from sspinnpose_ros.core.conventions import JOINTS, SENSORS, SIDES
+from sspinnpose_ros.core.errors import RecordingError
+
+TIME = 'time'
+STATUS = 'status'
+ROWS = 4096
+"""Rows that are kept in memory while an estimate is written."""
+
+ESTIMATE_ROW = np.dtype(
+    [
+        (TIME, 'f8'),
+        *((f'angle_{joint}', 'f4') for joint in JOINTS),
+        *((f'velocity_{joint}', 'f4') for joint in JOINTS),
+        *((f'moment_{joint}', 'f4') for joint in JOINTS),
+        *((f'{kind}_{side}', 'f4') for kind in ('grf_forward', 'grf_up') for side in SIDES),
+        *((f'cop_forward_{side}', 'f4') for side in SIDES),
+        ('angle_pelvis_tilt', 'f4'),
+        ('position_pelvis_forward', 'f4'),
+        ('position_pelvis_up', 'f4'),
+        ('residual', 'f4', (len(SENSORS), 3)),
+        ('present', '?', (len(SENSORS),)),
+        (STATUS, 'u1'),
+    ]
+)
+"""Columns of estimate.npz: s, rad, rad/s, N m, N, m; residuals as `Estimate`; `status` as the
+levels of diagnostic_msgs/DiagnosticStatus."""
+
+
+class EstimateTable:
+    """Collect rows of `ESTIMATE_ROW` on disk and save them as columns."""
+
+    def __init__(self, scratch: Path) -> None:
+        """Keep rows in the file `scratch` until `close`."""
+        self._scratch = scratch
+        self._file = scratch.open('wb')
+        self._rows = 0
+
+    def close(self) -> None:
+        """Remove the scratch file."""
+        self._file.close()
+        self._scratch.unlink(missing_ok=True)
+
+    def append(self, rows: np.ndarray) -> None:
+        """Add (n,) rows of `ESTIMATE_ROW`."""
+        self._file.write(rows.tobytes())
+        self._rows += len(rows)
+
+    def save(self, path: Path) -> None:
+        """Write the columns of all rows to an npz file."""
+        self._file.flush()
+        rows = (
+            np.memmap(self._scratch, dtype=ESTIMATE_ROW, mode='r')
+            if self._rows
+            else np.empty(0, dtype=ESTIMATE_ROW)
+        )
+        columns: dict[str, Any] = {name: rows[name] for name in ESTIMATE_ROW.names or ()}
+        np.savez(path, **columns)
+
+
+def load_reference(path: Path) -> dict[str, np.ndarray]:
+    """Read a reference.npz or an estimate.npz.
+
+    Args:
+        path: the file.
+
+    Returns:
+        Its arrays by name, among them `time` (n,) in s; unknown names are kept.
+
+    Raises:
+        RecordingError: for a file that is missing, no npz, or without a rising `time`.
+
+    """
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            arrays = {name: archive[name] for name in archive.files}
+    except FileNotFoundError:
+        raise RecordingError(
+            f'{path} does not exist, expected an npz file with time, angles, moments or forces; '
+            'name an existing file.'
+        ) from None
+    except (OSError, ValueError, TypeError, EOFError, zipfile.BadZipFile) as error:
+        detail = error.strerror if isinstance(error, OSError) and error.strerror else 'no npz file'
+        raise RecordingError(
+            f'{path} cannot be read ({detail}), expected an npz file with time, angles, moments '
+            'or forces; name such a file.'
+        ) from None
+    time = arrays.get(TIME)
+    if time is None or time.ndim != 1 or len(time) < 2 or not (np.diff(time) > 0).all():
+        raise RecordingError(
+            f'{path} holds no rising array `time`, expected seconds since the first bag stamp; '
+            'add one value per sample.'
+        )
+    for name, values in arrays.items():
+        if name.startswith(('angle_', 'moment_', 'grf_')) and values.shape != time.shape:
+            raise RecordingError(
+                f'{name} in {path} has shape {values.shape}, expected {time.shape} as `time`; '
+                'give one value per sample.'
+            )
+    return arrays
+
+
+def save_reference(path: Path, arrays: Mapping[str, Any]) -> None:
+    """Write arrays with a common `time` to an npz file.
+
+    Args:
+        path: the file; an older one is replaced.
+        arrays: numpy arrays by name, as `load_reference` returns them.
+
+    Raises:
+        OutputError: where the file cannot be written.
+
+    """
+    with file_beside(path, overwrite=True) as partial:
+        np.savez_compressed(partial, **arrays)

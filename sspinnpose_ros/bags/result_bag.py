@@ -1,0 +1,313 @@
+"""Write estimates as the node publishes them, into a rosbag2 recording.
+
+Markers and /diagnostics are left out: the first repeat what frames and wrenches say, the second
+tell of a live node.
+"""
+
+from __future__ import annotations
+
+import math
+import struct
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from rosbags.interfaces import (
+    Connection,
+    Qos,
+    QosDurability,
+    QosHistory,
+    QosLiveliness,
+    QosReliability,
+    QosTime,
+)
+from rosbags.rosbag2 import CompressionFormat, CompressionMode, StoragePlugin, Writer
+from rosbags.typesys import get_typestore
+
+from sspinnpose_ros.bags.imu_bag_writer import BAG_VERSION, TYPES
+from sspinnpose_ros.bags.message_template import STAMP_SENTINEL, MessageTemplate, placeholder
+from sspinnpose_ros.core.body import Body
+from sspinnpose_ros.core.conventions import JOINTS, SEGMENTS, SENSORS, SIDES
+from sspinnpose_ros.core.mounting import Mounting
+from sspinnpose_ros.core.pipeline import Outcome
+from sspinnpose_ros.core.skeleton import (
+    FramePose,
+    half_turns,
+    resting_poses,
+    sensor_poses,
+    sole_poses,
+)
+from sspinnpose_ros.core.urdf import body_urdf
+
+STATUS_NAME, HARDWARE_ID = 'human', ''
+"""As the node without a namespace."""
+
+WORLD = 'odom'
+BLOCK = 512
+"""Outcomes that are serialised together."""
+
+LITTLE_ENDIAN_CDR = b'\0\1\0\0'
+S = 1_000_000_000
+"""Nanoseconds in a second."""
+
+FOREVER = QosTime(2147483647, 4294967295)
+LATCHED = Qos(
+    history=QosHistory.KEEP_LAST,
+    depth=1,
+    reliability=QosReliability.RELIABLE,
+    durability=QosDurability.TRANSIENT_LOCAL,
+    deadline=FOREVER,
+    lifespan=FOREVER,
+    liveliness=QosLiveliness.AUTOMATIC,
+    liveliness_lease_duration=FOREVER,
+    avoid_ros_namespace_conventions=False,
+)
+
+
+class ResultBag:
+    """Append outcomes to a recording; nothing but fixed memory is kept of them."""
+
+    def __init__(
+        self,
+        path: Path,
+        *,
+        body: Body,
+        sensor_position_m: np.ndarray,
+        mounting: Mounting,
+        sensors: Sequence[str],
+        origin_ns: int,
+    ) -> None:
+        """Make the recording and say what stays: the skeleton and where the sensors sit.
+
+        Args:
+            path: the rosbag2 folder to make; it must not exist.
+            body: of the wearer.
+            sensor_position_m: (7, 3) x forward, y left, z up in the segment frames, m.
+            mounting: how the sensors sit.
+            sensors: those that the estimates are made of.
+            origin_ns: header stamp of time zero, ns.
+
+        """
+        self._store = get_typestore(TYPES)
+        self._origin_ns = origin_ns
+        self._sensors = tuple(sensors)
+        self._last_stamp_ns: int | None = None
+        self._pending: list[Outcome] = []
+        self._writer = Writer(path, version=BAG_VERSION, storage_plugin=StoragePlugin.MCAP)
+        self._writer.set_compression(CompressionMode.STORAGE, CompressionFormat.ZSTD)
+        self._writer.open()
+        fixed = sole_poses(body=body) + sensor_poses(
+            position_m=sensor_position_m, mounting=mounting, sensors=sensors
+        )
+        self._write_latched('/robot_description', 'std_msgs/msg/String', data=body_urdf(body=body))
+        self._write_latched(
+            '/tf_static',
+            'tf2_msgs/msg/TFMessage',
+            transforms=[self._fixed(pose) for pose in fixed],
+        )
+        self._joints = self._connect('/human/joint_states', 'sensor_msgs/msg/JointState')
+        self._wrenches = [
+            self._connect(f'/human/wrench/foot_{side}', 'geometry_msgs/msg/WrenchStamped')
+            for side in SIDES
+        ]
+        self._tf = self._connect('/tf', 'tf2_msgs/msg/TFMessage')
+        self._status = self._connect('/human/status', 'diagnostic_msgs/msg/DiagnosticStatus')
+        self._joint_template = self._joint_state_template()
+        self._wrench_templates = [self._wrench_template(side) for side in SIDES]
+        self._tf_template = self._skeleton_template(resting_poses(body=body))
+
+    def append(self, outcome: Outcome) -> None:
+        """Take one outcome; without an estimate only its status is written."""
+        self._pending.append(outcome)
+        if len(self._pending) == BLOCK:
+            self._write_pending()
+
+    def close(self) -> None:
+        """Write what is left and finish the recording."""
+        self._write_pending()
+        self._writer.close()
+
+    def abort(self) -> None:
+        """Close an unfinished recording."""
+        self._writer.abort()
+
+    def _write_pending(self) -> None:
+        pending, self._pending = self._pending, []
+        estimates = [outcome.estimate for outcome in pending if outcome.estimate is not None]
+        rows: Iterator[tuple[bytes, ...]] = iter(())
+        if estimates:
+            stamp_ns = self._stamp_ns(np.array([e.time_s for e in estimates]))
+            q, qd = np.stack([e.q for e in estimates]), np.stack([e.qd for e in estimates])
+            effort = np.stack([e.effort for e in estimates])
+            wrench = np.stack([e.sole_wrench for e in estimates])
+            y, w = half_turns(q)
+            rows = zip(
+                self._joint_template.fill(
+                    stamp_ns=stamp_ns, values=np.concatenate([q[:, 3:], qd[:, 3:], effort], -1)
+                ),
+                *(
+                    template.fill(stamp_ns=stamp_ns, values=wrench[:, side])
+                    for side, template in enumerate(self._wrench_templates)
+                ),
+                self._tf_template.fill(
+                    stamp_ns=stamp_ns, values=np.concatenate([q[:, :2], y, w], -1)
+                ),
+                strict=True,
+            )
+        connections = (self._joints, *self._wrenches, self._tf)
+        for outcome in pending:
+            time = int(self._stamp_ns(np.float64(outcome.frame.time_s)))
+            if outcome.estimate is not None:
+                self._last_stamp_ns = time
+                for connection, raw in zip(connections, next(rows), strict=True):
+                    self._writer.write(connection, time, raw)
+            status = status_message(
+                outcome, sensors=self._sensors, last_stamp_ns=self._last_stamp_ns
+            )
+            self._writer.write(self._status, time, status)
+
+    def _stamp_ns(self, time_s: np.ndarray | np.float64) -> np.ndarray:
+        return np.asarray(self._origin_ns + np.round(time_s * 1e9).astype(np.int64))
+
+    def _connect(self, topic: str, kind: str, *, latched: bool = False) -> Connection:
+        return self._writer.add_connection(
+            topic,
+            kind,
+            typestore=self._store,
+            offered_qos_profiles=[LATCHED] if latched else [],
+        )
+
+    def _write_latched(self, topic: str, kind: str, **fields: Any) -> None:
+        message = self._store.types[kind](**fields)
+        raw = self._store.serialize_cdr(message, kind)
+        self._writer.write(self._connect(topic, kind, latched=True), self._origin_ns, raw)
+
+    def _type(self, name: str) -> Any:
+        return self._store.types[name]
+
+    def _header(self, frame_id: str, stamp: tuple[int, int] = STAMP_SENTINEL) -> Any:
+        time = self._type('builtin_interfaces/msg/Time')(*stamp)
+        return self._type('std_msgs/msg/Header')(stamp=time, frame_id=frame_id)
+
+    def _vector(self, x: float, y: float, z: float) -> Any:
+        return self._type('geometry_msgs/msg/Vector3')(x, y, z)
+
+    def _transform(
+        self, header: Any, child: str, *, translation: Any, rotation: Sequence[float]
+    ) -> Any:
+        return self._type('geometry_msgs/msg/TransformStamped')(
+            header=header,
+            child_frame_id=child,
+            transform=self._type('geometry_msgs/msg/Transform')(
+                translation=translation,
+                rotation=self._type('geometry_msgs/msg/Quaternion')(*rotation),
+            ),
+        )
+
+    def _fixed(self, pose: FramePose) -> Any:
+        return self._transform(
+            self._header(pose.parent, divmod(self._origin_ns, S)),
+            pose.child,
+            translation=self._vector(*pose.translation.tolist()),
+            rotation=pose.rotation_xyzw.tolist(),
+        )
+
+    def _template(self, message: Any, *, values: int) -> MessageTemplate:
+        raw = self._store.serialize_cdr(message, message.__msgtype__)
+        return MessageTemplate(raw, values=values)
+
+    def _joint_state_template(self) -> MessageTemplate:
+        count = len(JOINTS)
+        position, velocity, effort = (
+            np.array([placeholder(count * kind + joint) for joint in range(count)])
+            for kind in range(3)
+        )
+        message = self._type('sensor_msgs/msg/JointState')(
+            header=self._header(''),
+            name=list(JOINTS),
+            position=position,
+            velocity=velocity,
+            effort=effort,
+        )
+        return self._template(message, values=3 * count)
+
+    def _wrench_template(self, side: str) -> MessageTemplate:
+        message = self._type('geometry_msgs/msg/WrenchStamped')(
+            header=self._header(f'sole_{side}'),
+            wrench=self._type('geometry_msgs/msg/Wrench')(
+                force=self._vector(placeholder(0), 0.0, placeholder(1)),
+                torque=self._vector(0.0, placeholder(2), 0.0),
+            ),
+        )
+        return self._template(message, values=3)
+
+    def _skeleton_template(self, poses: Sequence[FramePose]) -> MessageTemplate:
+        transforms = []
+        for row, pose in enumerate(poses):
+            x, y, z = pose.translation.tolist()
+            if pose.parent == WORLD:
+                x, z = placeholder(0), placeholder(1)
+            turn = (0.0, placeholder(2 + row), 0.0, placeholder(2 + len(SEGMENTS) + row))
+            transforms.append(
+                self._transform(
+                    self._header(pose.parent),
+                    pose.child,
+                    translation=self._vector(x, y, z),
+                    rotation=turn,
+                )
+            )
+        message = self._type('tf2_msgs/msg/TFMessage')(transforms=transforms)
+        return self._template(message, values=2 + 2 * len(SEGMENTS))
+
+
+def status_message(
+    outcome: Outcome, *, sensors: Sequence[str], last_stamp_ns: int | None
+) -> bytes:
+    """Serialise the verdict on one outcome as the node's diagnostic_msgs/DiagnosticStatus.
+
+    Args:
+        outcome: of one frame.
+        sensors: those that are worn.
+        last_stamp_ns: stamp of the estimate or, without one, of the last one before.
+
+    Returns:
+        The message; its age is zero, since a recording is not published.
+
+    """
+    status, estimate = outcome.status, outcome.estimate
+    values = [
+        ('stamp', '' if last_stamp_ns is None else '{}.{:09d}'.format(*divmod(last_stamp_ns, S))),
+        ('age_ms', '' if last_stamp_ns is None else '0.00'),
+        ('missing', ' '.join(status.missing)),
+    ]
+    residual = None if estimate is None else estimate.residual.tolist()
+    for sensor in sensors:
+        row = SENSORS.index(sensor)
+        known = residual is not None and not math.isnan(residual[row][0])
+        values.append(
+            (
+                f'residual {sensor}',
+                '{:.2f} {:.2f} m/s^2 {:.2f} rad/s'.format(*residual[row]) if known else '',  # type: ignore[index]
+            )
+        )
+    raw = bytearray(LITTLE_ENDIAN_CDR)
+    raw.append(int(status.level))
+    for text in (STATUS_NAME, status.message, HARDWARE_ID):
+        _append_string(raw, text)
+    _append_count(raw, len(values))
+    for key, value in values:
+        _append_string(raw, key)
+        _append_string(raw, value)
+    return bytes(raw)
+
+
+def _append_count(raw: bytearray, count: int) -> None:
+    raw.extend(bytes(-len(raw) % 4))
+    raw.extend(struct.pack('<I', count))
+
+
+def _append_string(raw: bytearray, text: str) -> None:
+    content = text.encode() + b'\0'
+    _append_count(raw, len(content))
+    raw.extend(content)

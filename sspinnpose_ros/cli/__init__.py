@@ -1,0 +1,1 @@
+"""The command `sspinnpose`, one file a sub-command."""

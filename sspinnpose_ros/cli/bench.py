@@ -1,0 +1,298 @@
+"""Give the sub-command that measures speed."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from sspinnpose_ros.cli.options import model_option, overwrite_option
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from sspinnpose_ros.bags.imu_bag import ImuSeries
+    from sspinnpose_ros.core.estimator import Estimator
+    from sspinnpose_ros.core.mounting import Mounting
+    from sspinnpose_ros.evaluation.timing import Timing
+
+THREAD_VARIABLES = ('OMP_NUM_THREADS', 'OPENBLAS_NUM_THREADS', 'MKL_NUM_THREADS')
+PAPER_STEP_S = 3.5e-3
+"""Network alone, as the paper states it."""
+
+RATE_HZ = 100.0
+BATCH, LENGTH = 256, 100
+ORIGIN_NS = 1_700_000_000_000_000_000
+
+
+@click.command(short_help='Measure latency and throughput.')
+@model_option
+@click.option(
+    '--repeats',
+    default=5000,
+    show_default=True,
+    type=click.IntRange(min=10),
+    help='Timed steps; the batch and the recording take fewer.',
+)
+@click.option(
+    '--seconds',
+    default=60.0,
+    show_default=True,
+    type=click.FloatRange(5.0, 7200.0),
+    help='Length of the recording for the offline measurement [s].',
+)
+@click.option('--no-training', is_flag=True, help='Leave out what needs torch.')
+@click.option(
+    '--json',
+    'json_path',
+    metavar='FILE',
+    type=click.Path(path_type=Path),
+    help='Write the numbers to this file as well.',
+)
+@overwrite_option
+def bench(
+    model_path: str,
+    repeats: int,
+    seconds: float,
+    no_training: bool,
+    json_path: Path | None,
+    overwrite: bool,
+) -> None:
+    """Measure latency and throughput on this machine, on one CPU thread.
+
+    The streaming step is what the node does with one frame of seven sensors: inclination,
+    network, physics. Times are percentiles of many repeats after a warm-up; compare ratios, not
+    times, between machines.
+    """
+    for name in THREAD_VARIABLES:
+        os.environ.setdefault(name, '1')
+    from sspinnpose_ros.core.atomic_output import file_beside, require_free
+    from sspinnpose_ros.core.estimator import Estimator
+    from sspinnpose_ros.core.model_file import load_model
+    from sspinnpose_ros.core.mounting import aligned_mounting
+    from sspinnpose_ros.core.subject import make_subject
+
+    if json_path is not None:
+        require_free(json_path, overwrite=overwrite)
+    mounting = aligned_mounting()
+    estimator = Estimator(
+        model=load_model(model_path),
+        subject=make_subject(mass_kg=75.0, height_m=1.75, sensor_axes='aligned'),
+        mounting=mounting,
+    )
+    results: dict[str, float] = {}
+    _note(results, 'step', _time_step(estimator, repeats=repeats))
+    _note(results, 'network', _time_network(estimator, repeats=repeats))
+    _note(results, 'synchronizer', _time_synchronizer(repeats=repeats))
+    results.update(_time_offline(estimator, mounting=mounting, seconds=seconds))
+    if not no_training:
+        timing = _time_physics(repeats=max(10, repeats // 200))
+        _note(results, 'physics_batch', timing)
+        results['physics_samples_per_s'] = BATCH * LENGTH / timing.p50
+    results.update(_ratios(results))
+    if json_path is not None:
+        with file_beside(json_path, overwrite=overwrite) as partial:
+            partial.write_text(json.dumps(results, indent=2) + '\n')
+    click.echo(_table(results))
+
+
+def _note(results: dict[str, float], name: str, timing: Timing) -> None:
+    results[f'{name}_p50_ms'] = 1e3 * timing.p50
+    results[f'{name}_p99_ms'] = 1e3 * timing.p99
+    results[f'{name}_p999_ms'] = 1e3 * timing.p999
+    results[f'{name}_max_ms'] = 1e3 * timing.longest
+
+
+def _signals(seconds: float) -> dict[str, ImuSeries]:
+    """Return seven segment-aligned sensors that swing like a walker's."""
+    import numpy as np
+
+    from sspinnpose_ros.bags.imu_bag import ImuSeries
+    from sspinnpose_ros.core.conventions import GRAVITY, SENSORS
+
+    time_s = np.arange(round(seconds * RATE_HZ)) / RATE_HZ
+    noise = np.random.default_rng(0)
+    series = {}
+    for row, sensor in enumerate(SENSORS):
+        phase = 2.0 * np.pi * 0.9 * time_s + row
+        angle, rate = 0.3 * np.sin(phase), 0.3 * 2.0 * np.pi * 0.9 * np.cos(phase)
+        still = np.zeros_like(time_s)
+        sample = np.stack(
+            [GRAVITY * np.sin(angle), GRAVITY * np.cos(angle), still, still, still, rate], -1
+        )
+        sample += noise.normal(scale=0.02, size=sample.shape)
+        series[sensor] = ImuSeries(stamp_s=time_s, sample=sample)
+    return series
+
+
+def _frames(count: int) -> list[Any]:
+    import numpy as np
+
+    from sspinnpose_ros.core.conventions import SENSORS
+    from sspinnpose_ros.core.frame import Frame
+
+    series = _signals(count / RATE_HZ)
+    present = np.ones(len(SENSORS), dtype=bool)
+    return [
+        Frame(
+            time_s=row / RATE_HZ,
+            imu=np.stack([series[sensor].sample[row] for sensor in SENSORS]),
+            present=present,
+        )
+        for row in range(count)
+    ]
+
+
+def _time_step(estimator: Estimator, *, repeats: int) -> Timing:
+    from sspinnpose_ros.evaluation.timing import measure
+
+    frames = _frames(500)
+    state = estimator.initial_state()
+    turn = 0
+
+    def step() -> None:
+        nonlocal state, turn
+        state, _ = estimator.step(state, frames[turn % len(frames)])
+        turn += 1
+
+    return measure(step, repeats=repeats, warm_up=200)
+
+
+def _time_network(estimator: Estimator, *, repeats: int) -> Timing:
+    import numpy as np
+
+    from sspinnpose_ros.core.features import INPUTS
+    from sspinnpose_ros.core.network_step import NetworkStep
+    from sspinnpose_ros.evaluation.timing import measure
+
+    network = NetworkStep(estimator.model.weights)
+    inputs = np.random.default_rng(0).normal(size=INPUTS)
+    state = network.initial_state()
+
+    def step() -> None:
+        nonlocal state
+        _, state = network(inputs, state)
+
+    return measure(step, repeats=repeats, warm_up=200)
+
+
+def _time_synchronizer(*, repeats: int) -> Timing:
+    """Time one frame: seven samples pushed and read."""
+    from sspinnpose_ros.core.conventions import SENSORS
+    from sspinnpose_ros.core.synchronizer import Synchronizer, SynchronizerConfig
+    from sspinnpose_ros.evaluation.timing import measure
+
+    warm_up = 200
+    series = _signals((repeats + warm_up) / RATE_HZ + 1.0)
+    samples: list[list[np.ndarray]] = [list(series[sensor].sample) for sensor in SENSORS]
+    synchronizer = Synchronizer(sensors=SENSORS, config=SynchronizerConfig(rate_hz=RATE_HZ))
+    row = 0
+
+    def frame() -> None:
+        nonlocal row
+        stamp = row / RATE_HZ
+        for sensor, values in zip(SENSORS, samples, strict=True):
+            synchronizer.push(sensor=sensor, stamp_s=stamp, sample=values[row], arrival_s=stamp)
+            synchronizer.drain(now_s=stamp)
+        row += 1
+
+    return measure(frame, repeats=repeats, warm_up=warm_up)
+
+
+def _time_offline(estimator: Estimator, *, mounting: Mounting, seconds: float) -> dict[str, float]:
+    """Time a recording from bag to bag, and reading it alone."""
+    from sspinnpose_ros.bags.imu_bag import open_imu_bag
+    from sspinnpose_ros.bags.imu_bag_writer import write_imu_bag
+    from sspinnpose_ros.bags.recording_estimate import estimate_recording
+    from sspinnpose_ros.core.conventions import SENSORS
+
+    with tempfile.TemporaryDirectory(prefix='sspinnpose_bench_') as place:
+        folder = Path(place)
+        write_imu_bag(folder / 'bag', series=_signals(seconds), origin_ns=ORIGIN_NS)
+        with open_imu_bag(folder / 'bag') as bag:
+            begin = time.perf_counter()
+            messages = sum(1 for _ in bag.samples())
+            reading = time.perf_counter() - begin
+        (folder / 'out').mkdir()
+        with open_imu_bag(folder / 'bag') as bag:
+            summary = estimate_recording(
+                bag,
+                folder=folder / 'out',
+                estimator=estimator,
+                mounting=mounting,
+                sensors=SENSORS,
+            )
+    return {
+        'read_messages_per_s': messages / reading,
+        'offline_realtime_factor': summary.realtime_factor,
+    }
+
+
+def _time_physics(*, repeats: int) -> Timing:
+    """Time a training batch: kinematics, contact, dynamics and sensors, forward and backward."""
+    import torch
+
+    from sspinnpose_ros.core.body import body_from_anthropometry, nominal_sensor_position
+    from sspinnpose_ros.core.contact import contact_points
+    from sspinnpose_ros.core.dynamics import inverse_dynamics
+    from sspinnpose_ros.core.kinematics import kinematics
+    from sspinnpose_ros.core.virtual_imu import virtual_imu
+    from sspinnpose_ros.evaluation.timing import measure
+
+    torch.set_num_threads(1)
+    torch.manual_seed(0)
+    height = torch.full((BATCH,), 1.75)
+    body = body_from_anthropometry(mass_kg=torch.full((BATCH,), 75.0), height_m=height)
+    position = nominal_sensor_position(height_m=height)[:, None]
+    q, qd, qdd = (torch.randn(BATCH, LENGTH, 9, requires_grad=True) for _ in range(3))
+    force = torch.rand(BATCH, LENGTH, 2, 2, 2, requires_grad=True)
+
+    def forward_and_backward() -> None:
+        wide = body.over_time()
+        motion = kinematics(body=wide, q=q, qd=qd, qdd=qdd)
+        points = contact_points(body=wide, motion=motion)
+        effort = inverse_dynamics(
+            body=wide, motion=motion, contact_offset=points.from_ankle, contact_force=force
+        )
+        sensed = virtual_imu(motion=motion, position=position)
+        (effort.square().mean() + sensed.square().mean()).backward()
+
+    return measure(forward_and_backward, repeats=repeats, warm_up=3)
+
+
+def _ratios(results: Mapping[str, float]) -> dict[str, float]:
+    return {
+        'ratio_paper_to_step': 1e3 * PAPER_STEP_S / results['step_p50_ms'],
+        'ratio_step_to_network': results['step_p50_ms'] / results['network_p50_ms'],
+        'ratio_period_to_step_p99': 1e3 / RATE_HZ / results['step_p99_ms'],
+    }
+
+
+def _table(results: Mapping[str, float]) -> str:
+    lines = [f'{"one CPU thread, per call":<44}{"p50":>9}{"p99":>9}{"p99.9":>9}{"max":>9}']
+    for name, text in (
+        ('step', 'streaming step: inclination, network, physics'),
+        ('network', 'of it the network'),
+        ('synchronizer', 'synchronizer: seven samples to a frame'),
+        ('physics_batch', f'physics, torch, {BATCH} x {LENGTH}, both ways'),
+    ):
+        if f'{name}_p50_ms' in results:
+            cells = (results[f'{name}_{part}_ms'] for part in ('p50', 'p99', 'p999', 'max'))
+            lines.append(f'{text:<44}' + ''.join(f'{cell:>9.3f}' for cell in cells) + ' ms')
+    if 'physics_samples_per_s' in results:
+        lines.append(f'physics: {results["physics_samples_per_s"] / 1e6:.2f} million samples/s')
+    lines += [
+        f'reading a bag: {results["read_messages_per_s"] / 1e3:.0f} thousand messages/s',
+        f'offline, bag to bag: {results["offline_realtime_factor"]:.0f} times real time',
+        f"the paper's 3.5 ms network over our whole step: {results['ratio_paper_to_step']:.1f}",
+        f'whole step over its network: {results["ratio_step_to_network"]:.1f}',
+        f'period of {1e3 / RATE_HZ:g} ms over the p99 of the step: '
+        f'{results["ratio_period_to_step_p99"]:.1f}',
+    ]
+    return '\n'.join(lines)

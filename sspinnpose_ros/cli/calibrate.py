@@ -1,0 +1,59 @@
+"""Give the sub-command that finds how the sensors sit."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import click
+
+from sspinnpose_ros.cli.options import (
+    bag_argument,
+    output_option,
+    overwrite_option,
+    sensors_option,
+    skip_bad_samples_option,
+    subject_option,
+    topic_option,
+)
+
+
+@click.command(short_help='Find how the sensors sit, from walking.')
+@bag_argument
+@subject_option
+@sensors_option
+@topic_option
+@skip_bad_samples_option
+@output_option(metavar='CALIBRATION.yaml', text='File to write.')
+@overwrite_option
+def calibrate(
+    bag_path: Path,
+    subject_path: Path | None,
+    sensors: tuple[str, ...] | None,
+    topics: Mapping[str, str],
+    skip_bad_samples: bool,
+    output: Path,
+    overwrite: bool,
+) -> None:
+    """Find how the sensors sit on the segments, from walking and any quiet standing.
+
+    BAG is a rosbag2 recording or a trial folder with at least ten strides of steady walking; a
+    second of upright standing makes it better. Also finds accelerometer gains and gyro biases,
+    and prints a verdict.
+    """
+    from sspinnpose_ros.bags.imu_bag import open_imu_bag
+    from sspinnpose_ros.bags.recording_calibration import calibrate_recording
+    from sspinnpose_ros.bags.trial import find_trial, subject_of
+    from sspinnpose_ros.core.atomic_output import require_free
+    from sspinnpose_ros.core.calibration_file import save_calibration
+
+    require_free(output, overwrite=overwrite)
+    trial = find_trial(bag_path)
+    with open_imu_bag(trial.bag, sensors=sensors, topics=topics) as bag:
+        subject = subject_of(trial, named=subject_path)
+        calibration = calibrate_recording(
+            bag, subject=subject, sensors=sensors, skip_bad_samples=skip_bad_samples
+        )
+    save_calibration(output, calibration)
+    for sentence in calibration.sentences:
+        click.echo(sentence)

@@ -1,0 +1,114 @@
+"""Give the sub-command that runs the node's pipeline over a recording."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import click
+
+from sspinnpose_ros.cli.options import (
+    bag_argument,
+    calibration_option,
+    model_option,
+    output_option,
+    overwrite_option,
+    sensors_option,
+    skip_bad_samples_option,
+    subject_option,
+    topic_option,
+)
+
+RESULT = ('bag', 'estimate.npz', 'subject.yaml', 'calibration.yaml')
+"""What OUT holds; a folder with anything else in it is never replaced."""
+
+
+@click.command(short_help='Estimate angles, moments and forces from a recording.')
+@bag_argument
+@subject_option
+@model_option
+@calibration_option
+@sensors_option
+@topic_option
+@click.option(
+    '--realtime-factor',
+    type=click.FloatRange(min=0.0, min_open=True),
+    help='Pace: 1 runs as the recording did, 10 ten times faster. Default: as fast as possible.',
+)
+@skip_bad_samples_option
+@output_option(metavar='OUT', text='Folder to make: bag/ (rosbag2) and estimate.npz.')
+@overwrite_option
+def estimate(
+    bag_path: Path,
+    subject_path: Path | None,
+    model_path: str,
+    calibration_path: Path | None,
+    sensors: tuple[str, ...] | None,
+    topics: Mapping[str, str],
+    realtime_factor: float | None,
+    skip_bad_samples: bool,
+    output: Path,
+    overwrite: bool,
+) -> None:
+    """Estimate joint angles, moments and ground reaction forces from a recording.
+
+    BAG is a rosbag2 recording or a trial folder (bag/, subject.yaml). The estimate is the node's
+    own: same synchronizer, same estimator. Without --calibration, sensors of unknown mounting
+    are calibrated from the recording first.
+    """
+    from sspinnpose_ros.bags.imu_bag import open_imu_bag
+    from sspinnpose_ros.bags.recording_calibration import find_mounting
+    from sspinnpose_ros.bags.recording_estimate import estimate_recording
+    from sspinnpose_ros.bags.trial import find_trial, subject_of
+    from sspinnpose_ros.cli.progress import progress_bar
+    from sspinnpose_ros.core.atomic_output import folder_beside, require_free
+    from sspinnpose_ros.core.calibration_file import save_calibration
+    from sspinnpose_ros.core.conventions import SENSORS
+    from sspinnpose_ros.core.estimator import Estimator
+    from sspinnpose_ros.core.model_file import load_model
+    from sspinnpose_ros.core.subject import save_subject
+
+    require_free(output, overwrite=overwrite)
+    trial = find_trial(bag_path)
+    used = sensors or SENSORS
+    remarks: list[str] = []
+    with open_imu_bag(trial.bag, sensors=used, topics=topics) as bag:
+        subject = subject_of(trial, named=subject_path)
+        model = load_model(model_path)
+        found = find_mounting(
+            bag,
+            subject=subject,
+            sensors=used,
+            calibration_path=calibration_path,
+            skip_bad_samples=skip_bad_samples,
+        )
+        if found.calibration is not None:
+            click.echo('The mounting is unknown, so it was calibrated from this recording.')
+            for sentence in found.calibration.sentences:
+                click.echo(sentence)
+        estimator = Estimator(model=model, subject=subject, mounting=found.mounting)
+        with (
+            folder_beside(output, overwrite=overwrite, contents=RESULT) as folder,
+            progress_bar(label='estimating', total=bag.message_count(used)) as progress,
+        ):
+            summary = estimate_recording(
+                bag,
+                folder=folder,
+                estimator=estimator,
+                mounting=found.mounting,
+                sensors=used,
+                skip_bad_samples=skip_bad_samples,
+                realtime_factor=realtime_factor,
+                progress=progress,
+                remark=remarks.append,
+            )
+            save_subject(folder / 'subject.yaml', subject)
+            if found.calibration is not None:
+                save_calibration(folder / 'calibration.yaml', found.calibration)
+    click.echo(
+        f'{output}: {summary.estimates} estimates of {summary.recorded_s:.1f} s in '
+        f'{summary.elapsed_s:.1f} s ({summary.realtime_factor:.0f} times real time), '
+        f'{summary.warnings} marked WARN, {summary.frames - summary.estimates} frames without.'
+    )
+    for remark in remarks:
+        click.echo(remark)

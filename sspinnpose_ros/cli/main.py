@@ -1,0 +1,78 @@
+"""Gather the sub-commands and turn a user's mistakes into one sentence each."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from types import FrameType
+
+import click
+
+from sspinnpose_ros import __version__
+from sspinnpose_ros.cli.accuracy import accuracy
+from sspinnpose_ros.cli.bench import bench
+from sspinnpose_ros.cli.calibrate import calibrate
+from sspinnpose_ros.cli.demo import demo
+from sspinnpose_ros.cli.estimate import estimate
+from sspinnpose_ros.cli.evaluate import evaluate
+from sspinnpose_ros.cli.locate_sensors import locate_sensors
+from sspinnpose_ros.cli.simulate import simulate
+from sspinnpose_ros.cli.train import train
+from sspinnpose_ros.core.errors import UserError
+
+MISTAKE = 2
+INTERRUPTED = 130
+TERMINATED = 143
+
+
+@click.group(context_settings={'help_option_names': ['-h', '--help'], 'max_content_width': 99})
+@click.version_option(__version__, prog_name='sspinnpose')
+def sspinnpose() -> None:
+    """Turn body-worn IMUs into joint angles, joint moments and ground reaction forces.
+
+    Exit codes: 0 done, 2 a mistake in input or options (one sentence says which), 130 stopped
+    with Ctrl-C. Results are moved into place when they are complete.
+    """
+
+
+for command in (
+    simulate,
+    calibrate,
+    train,
+    estimate,
+    evaluate,
+    locate_sensors,
+    accuracy,
+    bench,
+    demo,
+):
+    sspinnpose.add_command(command)
+
+
+def main() -> None:
+    """Run the command line and exit."""
+    signal.signal(signal.SIGTERM, _terminate)
+    try:
+        code = sspinnpose.main(standalone_mode=False)
+    except (KeyboardInterrupt, click.Abort):
+        click.echo('stopped', err=True)
+        code = INTERRUPTED
+    except UserError as error:
+        click.echo(f'Error: {error}', err=True)
+        code = MISTAKE
+    except click.ClickException as error:
+        error.show()
+        code = error.exit_code
+    except OSError as error:
+        place = f'{error.filename} ' if error.filename else 'A file '
+        click.echo(
+            f'Error: {place}cannot be read or written ({error.strerror or error}), expected '
+            'access to it; check the path, its permissions and the free space.',
+            err=True,
+        )
+        code = MISTAKE
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+def _terminate(signal_number: int, frame: FrameType | None) -> None:
+    raise SystemExit(TERMINATED)

@@ -1,0 +1,128 @@
+"""Define the options that several sub-commands share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from sspinnpose_ros.core.conventions import OPTIONAL_SENSORS, SENSOR_SETS, SENSORS
+
+Command = TypeVar('Command', bound=Callable[..., Any])
+
+overwrite_option = click.option(
+    '--overwrite', is_flag=True, help='Replace an earlier result instead of refusing to.'
+)
+
+bag_argument = click.argument('bag_path', metavar='BAG', type=click.Path(path_type=Path))
+
+
+def subject_option(command: Command) -> Command:
+    """Add --subject."""
+    return click.option(
+        '--subject',
+        'subject_path',
+        metavar='SUBJECT.yaml',
+        type=click.Path(path_type=Path),
+        help="Mass, height and sensors of the wearer. Default: the trial folder's subject.yaml.",
+    )(command)
+
+
+def topic_option(command: Command) -> Command:
+    """Add --topic, repeatable."""
+    return click.option(
+        '--topic',
+        'topics',
+        metavar='SENSOR=TOPIC',
+        multiple=True,
+        callback=_parse_topics,
+        help='Topic of a sensor that is not on /imu/SENSOR/data_raw; may be repeated.',
+    )(command)
+
+
+def sensors_option(command: Command) -> Command:
+    """Add --sensors."""
+    return click.option(
+        '--sensors',
+        metavar='A,B,C',
+        callback=_parse_sensors,
+        help=f'Use these sensors only: names out of {", ".join(SENSORS)}, or one of the sets '
+        f'{", ".join(SENSOR_SETS)}. Default: all seven.',
+    )(command)
+
+
+def model_option(command: Command) -> Command:
+    """Add --model."""
+    return click.option(
+        '--model',
+        'model_path',
+        metavar='MODEL',
+        default='default',
+        show_default=True,
+        help='Model folder (weights.safetensors and model.json); default is the shipped one.',
+    )(command)
+
+
+def calibration_option(command: Command) -> Command:
+    """Add --calibration."""
+    return click.option(
+        '--calibration',
+        'calibration_path',
+        metavar='CALIBRATION.yaml',
+        type=click.Path(path_type=Path),
+        help='How the sensors sit, as `sspinnpose calibrate` wrote it.',
+    )(command)
+
+
+def skip_bad_samples_option(command: Command) -> Command:
+    """Add --skip-bad-samples."""
+    return click.option(
+        '--skip-bad-samples',
+        is_flag=True,
+        help='Treat samples that are NaN or infinite as missing instead of refusing them.',
+    )(command)
+
+
+def output_option(*, metavar: str, text: str) -> Callable[[Command], Command]:
+    """Add the required -o."""
+    return click.option(
+        '-o',
+        '--output',
+        required=True,
+        metavar=metavar,
+        type=click.Path(path_type=Path),
+        help=text,
+    )
+
+
+def _parse_topics(
+    context: click.Context, parameter: click.Parameter, value: tuple[str, ...]
+) -> dict[str, str]:
+    topics = {}
+    for pair in value:
+        sensor, equals, topic = pair.partition('=')
+        if not equals or not topic or sensor not in (*SENSORS, *OPTIONAL_SENSORS):
+            raise click.BadParameter(
+                f'{pair!r} is not SENSOR=TOPIC with a sensor out of {", ".join(SENSORS)}.'
+            )
+        topics[sensor] = topic if topic.startswith('/') else f'/{topic}'
+    return topics
+
+
+def _parse_sensors(
+    context: click.Context, parameter: click.Parameter, value: str | None
+) -> tuple[str, ...] | None:
+    if value is None:
+        return None
+    if value in SENSOR_SETS:
+        return SENSOR_SETS[value]
+    names = [name.strip() for name in value.split(',') if name.strip()]
+    unknown = [name for name in names if name not in SENSORS]
+    if unknown or not names:
+        raise click.BadParameter(
+            f'{unknown[0] if unknown else value!r} is no sensor; choose from '
+            f'{", ".join(SENSORS)} or the sets {", ".join(SENSOR_SETS)}.'
+        )
+    return tuple(sensor for sensor in SENSORS if sensor in names)

@@ -1,0 +1,1 @@
+"""Numbers only: body, physics, network, synchronizer and estimator, without any ROS import."""

@@ -1,0 +1,186 @@
+"""Save a calibration as versioned YAML and read it back, fully checked."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import yaml
+
+from sspinnpose_ros.core.atomic_output import file_beside
+from sspinnpose_ros.core.calibration import GOOD, USABLE, Calibration, SensorVerdict
+from sspinnpose_ros.core.conventions import OPTIONAL_SENSORS, SENSORS
+from sspinnpose_ros.core.errors import CalibrationError
+from sspinnpose_ros.core.mounting import Mounting, SensorMounting
+
+FORMAT = 'sspinnpose calibration'
+VERSION = 1
+LARGEST_FILE_BYTES = 200_000
+
+DURATIONS = ('standing_s', 'walking_s', 'stride_s', 'speed_m_s')
+VERDICT_NUMBERS = ('axis_variance_ratio', 'sign_confidence')
+
+
+def save_calibration(path: Path, calibration: Calibration) -> None:
+    """Write a calibration that `load_calibration` reads back; an older file is replaced whole.
+
+    Raises:
+        OutputError: where the file cannot be written.
+
+    """
+    sensors = {}
+    for name, mounting in calibration.mounting.sensors.items():
+        verdict = calibration.sensors[name]
+        sensors[name] = {
+            'rotation': [[float(value) for value in row] for row in mounting.rotation],
+            'acceleration_gain': float(mounting.acceleration_gain),
+            'acceleration_bias_m_s2': [float(v) for v in mounting.acceleration_bias_m_s2],
+            'gyro_bias_rad_s': [float(v) for v in mounting.gyro_bias_rad_s],
+            **{key: float(getattr(verdict, key)) for key in VERDICT_NUMBERS},
+            'flags': list(verdict.flags),
+        }
+    content = {
+        'format': FORMAT,
+        'version': VERSION,
+        'verdict': calibration.verdict,
+        'sentences': list(calibration.sentences),
+        **{key: float(getattr(calibration, key)) for key in DURATIONS},
+        'sensors': sensors,
+    }
+    with file_beside(path, overwrite=True) as partial:
+        partial.write_text(
+            yaml.safe_dump(content, sort_keys=False, allow_unicode=True, width=99),
+            encoding='utf-8',
+        )
+
+
+def load_calibration(path: Path) -> Calibration:
+    """Read a calibration file and check everything in it.
+
+    Raises:
+        CalibrationError: for a file that is missing, unreadable, of another version or wrong in
+            any value.
+
+    """
+    try:
+        if path.stat().st_size > LARGEST_FILE_BYTES:
+            raise CalibrationError(
+                f'{path} is larger than {LARGEST_FILE_BYTES} bytes, expected a calibration of a '
+                'few kilobytes; name the file that `sspinnpose calibrate` wrote.'
+            )
+        content = yaml.safe_load(path.read_text(encoding='utf-8'))
+    except FileNotFoundError:
+        raise CalibrationError(
+            f'{path} does not exist, expected a calibration file; run `sspinnpose calibrate`.'
+        ) from None
+    except OSError as error:
+        raise CalibrationError(
+            f'{path} cannot be read ({error.strerror}), expected a calibration file; name a '
+            'readable file.'
+        ) from None
+    except (yaml.YAMLError, ValueError, RecursionError):
+        raise CalibrationError(
+            f'{path} is not YAML, expected a calibration file; calibrate again.'
+        ) from None
+    try:
+        return _calibration(content)
+    except CalibrationError as error:
+        raise CalibrationError(f'In {path}: {error}') from None
+
+
+def _calibration(content: object) -> Calibration:
+    if not isinstance(content, Mapping) or content.get('format') != FORMAT:
+        raise CalibrationError(
+            f'The format is not {FORMAT!r}, expected a file that `sspinnpose calibrate` wrote; '
+            'name that file.'
+        )
+    if content.get('version') != VERSION:
+        raise CalibrationError(
+            f'The version is {_brief(content.get("version"))}, expected {VERSION}; calibrate '
+            'again with this release.'
+        )
+    if content.get('verdict') not in (GOOD, USABLE):
+        raise CalibrationError(
+            f'The verdict is {_brief(content.get("verdict"))}, expected {GOOD!r} or {USABLE!r}; '
+            'calibrate again.'
+        )
+    entries = content.get('sensors')
+    if not isinstance(entries, Mapping) or not entries:
+        raise CalibrationError('No sensors are given, expected at least one; calibrate again.')
+    mountings = {}
+    verdicts = {}
+    for name, entry in entries.items():
+        if name not in (*SENSORS, *OPTIONAL_SENSORS):
+            raise CalibrationError(
+                f'The sensor {_brief(name)} is unknown, expected one of '
+                f'{", ".join((*SENSORS, *OPTIONAL_SENSORS))}; rename it.'
+            )
+        if not isinstance(entry, Mapping):
+            raise CalibrationError(
+                f'The sensor {name} holds no values, expected its rotation; calibrate again.'
+            )
+        mountings[name], verdicts[name] = _sensor(name, entry)
+    return Calibration(
+        mounting=Mounting(sensors=mountings),
+        verdict=str(content['verdict']),
+        sentences=_texts('sentences', content.get('sentences')),
+        sensors=verdicts,
+        **{key: _number(key, content.get(key)) for key in DURATIONS},
+    )
+
+
+def _sensor(name: str, entry: Mapping[str, Any]) -> tuple[SensorMounting, SensorVerdict]:
+    rotation = entry.get('rotation')
+    if not isinstance(rotation, list) or len(rotation) != 3:
+        raise CalibrationError(
+            f'{name}.rotation is {_brief(rotation)}, expected three rows of three numbers; '
+            'calibrate again.'
+        )
+    try:
+        mounting = SensorMounting(
+            rotation=np.stack([_vector(f'{name}.rotation', row) for row in rotation]),
+            acceleration_gain=_number(f'{name}.acceleration_gain', entry.get('acceleration_gain')),
+            acceleration_bias_m_s2=_vector(
+                f'{name}.acceleration_bias_m_s2', entry.get('acceleration_bias_m_s2')
+            ),
+            gyro_bias_rad_s=_vector(f'{name}.gyro_bias_rad_s', entry.get('gyro_bias_rad_s')),
+        )
+    except CalibrationError as error:
+        raise CalibrationError(f'Sensor {name}: {error}') from None
+    verdict = SensorVerdict(
+        acceleration_gain=mounting.acceleration_gain,
+        acceleration_bias_m_s2=float(np.linalg.norm(mounting.acceleration_bias_m_s2)),
+        gyro_bias_rad_s=float(np.linalg.norm(mounting.gyro_bias_rad_s)),
+        flags=_texts(f'{name}.flags', entry.get('flags')),
+        **{key: _number(f'{name}.{key}', entry.get(key)) for key in VERDICT_NUMBERS},
+    )
+    return mounting, verdict
+
+
+def _vector(name: str, value: object) -> np.ndarray:
+    if not isinstance(value, list) or len(value) != 3:
+        raise CalibrationError(
+            f'{name} is {_brief(value)}, expected three numbers; calibrate again.'
+        )
+    return np.array([_number(name, one) for one in value])
+
+
+def _number(name: str, value: object) -> float:
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not abs(value) < 1e6:
+        raise CalibrationError(f'{name} is {_brief(value)}, expected a number; calibrate again.')
+    return float(value)
+
+
+def _texts(name: str, value: object) -> tuple[str, ...]:
+    if not isinstance(value, list) or not all(isinstance(one, str) for one in value):
+        raise CalibrationError(
+            f'{name} is {_brief(value)}, expected a list of sentences; calibrate again.'
+        )
+    return tuple(value)
+
+
+def _brief(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else f'{text[:57]}...'

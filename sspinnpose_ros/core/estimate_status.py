@@ -1,0 +1,58 @@
+"""Judge whether an estimate may be trusted, and say why not."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import IntEnum
+
+
+class Level(IntEnum):
+    """Grade an estimate, with the numbers of diagnostic_msgs/DiagnosticStatus."""
+
+    OK = 0
+    WARN = 1
+    ERROR = 2
+    STALE = 3
+
+
+@dataclass(frozen=True)
+class EstimateStatus:
+    """Hold the verdict on one estimate, or on there being none.
+
+    Attributes:
+        level: the grade; nothing is published beside it at ERROR and STALE.
+        message: why, in words.
+        missing: sensors that are worn but were absent.
+
+    """
+
+    level: Level
+    message: str
+    missing: tuple[str, ...] = ()
+
+
+def estimate_status(
+    *, missing: Sequence[str], settling_s: float, unchecked: bool = False
+) -> EstimateStatus:
+    """Grade an estimate that there is.
+
+    Args:
+        missing: sensors that are worn but were absent or have no mounting.
+        settling_s: time the estimator still needs after a start, s; not positive once settled.
+        unchecked: whether nobody has yet looked at units and gravity of the signals.
+
+    Returns:
+        OK, or WARN with every reason.
+
+    """
+    reasons = []
+    if missing:
+        reasons.append(f'estimated without {", ".join(missing)}')
+    if settling_s > 0.0:
+        reasons.append(f'settling for another {settling_s:.1f} s')
+    if unchecked:
+        reasons.append('signals not checked yet')
+    if not reasons:
+        return EstimateStatus(Level.OK, 'estimating')
+    return EstimateStatus(Level.WARN, '; '.join(reasons), tuple(missing))

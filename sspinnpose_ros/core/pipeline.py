@@ -1,0 +1,155 @@
+"""Run synchronizer and estimator together, with the state between frames."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from sspinnpose_ros.core.conventions import SENSORS
+from sspinnpose_ros.core.estimate import Estimate
+from sspinnpose_ros.core.estimate_status import EstimateStatus, Level, estimate_status
+from sspinnpose_ros.core.estimator import Estimator, EstimatorState
+from sspinnpose_ros.core.frame import Frame
+from sspinnpose_ros.core.synchronizer import Synchronizer
+
+LEFT_OUT = 1.5
+"""Frames further apart than this many periods are not consecutive."""
+
+
+@dataclass(frozen=True)
+class PipelineConfig:
+    """Set what it takes to give out estimates.
+
+    Attributes:
+        min_sensors: estimates stop while fewer sensors than this are present.
+        settle_s: estimates this young after a start are marked WARN, s.
+
+    """
+
+    min_sensors: int = 3
+    settle_s: float = 1.0
+
+
+@dataclass(frozen=True, eq=False)
+class Outcome:
+    """Hold what came of one frame.
+
+    Attributes:
+        frame: the sensors' samples.
+        estimate: None where the status is ERROR or STALE.
+        status: the verdict.
+
+    """
+
+    frame: Frame
+    estimate: Estimate | None
+    status: EstimateStatus
+
+
+class Pipeline:
+    """Turn samples into estimates; the node and `sspinnpose estimate` both run this object.
+
+    The estimator starts afresh after every reset of the synchronizer, after skipped frames and
+    after too few sensors were present.
+
+    Attributes:
+        synchronizer: what samples go through.
+        estimator: None while there is no calibration; may be replaced at any time.
+        faults: sentences about signals that cannot be; while there are any, nothing is estimated.
+        unchecked: whether signals still wait to be looked at; estimates are then marked WARN.
+
+    """
+
+    def __init__(
+        self,
+        *,
+        synchronizer: Synchronizer,
+        estimator: Estimator | None,
+        config: PipelineConfig | None = None,
+    ) -> None:
+        """Connect a synchronizer to an estimator, or to None while there is no calibration."""
+        self.synchronizer = synchronizer
+        self.estimator = estimator
+        self.faults: tuple[str, ...] = ()
+        self.unchecked = False
+        self._config = config or PipelineConfig()
+        self._worn = np.isin(SENSORS, list(synchronizer.statistics.sensors))
+        self._state: EstimatorState | None = None
+        self._steps = 0
+        self._resets = 0
+        self._last_time = -np.inf
+
+    def push(self, *, sensor: str, stamp_s: float, sample: np.ndarray, arrival_s: float) -> None:
+        """Take one sample, as `Synchronizer.push`."""
+        self.synchronizer.push(sensor=sensor, stamp_s=stamp_s, sample=sample, arrival_s=arrival_s)
+
+    def drain(self, *, now_s: float) -> list[Outcome]:
+        """Return what came of the frames that are due, oldest first."""
+        return [self._advance(frame) for frame in self.synchronizer.drain(now_s=now_s)]
+
+    def flush(self) -> list[Outcome]:
+        """Return what came of the last frames of a recording."""
+        return [self._advance(frame) for frame in self.synchronizer.flush()]
+
+    def reset(self, reason: str = 'asked for') -> None:
+        """Forget all samples and start the estimator afresh."""
+        self.synchronizer.reset(reason)
+
+    def _advance(self, frame: Frame) -> Outcome:
+        resets = self.synchronizer.statistics.resets
+        period = 1.0 / self.synchronizer.config.rate_hz
+        if resets != self._resets or frame.time_s - self._last_time > LEFT_OUT * period:
+            self._state = None
+        self._resets, self._last_time = resets, frame.time_s
+        if self.estimator is None:
+            return self._without(
+                frame,
+                Level.ERROR,
+                'not calibrated: stand for some seconds, walk for twenty, then calibrate',
+            )
+        if self.faults:
+            return self._without(frame, Level.ERROR, ' '.join(self.faults))
+        there = frame.present & self.estimator.mounted
+        missing = tuple(
+            name
+            for name, worn, used in zip(SENSORS, self._worn, there, strict=True)
+            if worn and not used
+        )
+        if int(there.sum()) < self._config.min_sensors:
+            return self._without(
+                frame,
+                Level.STALE,
+                f'too few sensors: {", ".join(missing)} missing, at least '
+                f'{self._config.min_sensors} needed',
+                missing,
+            )
+        if self._state is None:
+            self._state, self._steps = self.estimator.initial_state(), 0
+        self._state, estimate = self.estimator.step(self._state, frame)
+        self._steps += 1
+        if not _is_finite(estimate):
+            return self._without(
+                frame, Level.ERROR, 'the estimate was not finite and starts afresh', missing
+            )
+        settling = self._config.settle_s - self._steps * period
+        return Outcome(
+            frame,
+            estimate,
+            estimate_status(missing=missing, settling_s=settling, unchecked=self.unchecked),
+        )
+
+    def _without(
+        self, frame: Frame, level: Level, message: str, missing: tuple[str, ...] = ()
+    ) -> Outcome:
+        self._state = None
+        return Outcome(frame, None, EstimateStatus(level, message, missing))
+
+
+def _is_finite(estimate: Estimate) -> bool:
+    return bool(
+        np.isfinite(estimate.q).all()
+        and np.isfinite(estimate.qd).all()
+        and np.isfinite(estimate.effort).all()
+        and np.isfinite(estimate.sole_wrench).all()
+    )

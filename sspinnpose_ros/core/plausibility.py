@@ -1,0 +1,202 @@
+"""Recognize signals that cannot be specific force in m/s^2 and angular rate in rad/s."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from sspinnpose_ros.core.conventions import GRAVITY
+
+WINDOW_S = 4.0
+SHORTEST_S = 1.5
+"""Less than this tells nothing: the mean of a short piece of a stride is not gravity."""
+
+FASTEST_TURN = {'pelvis': 12.0, 'trunk': 12.0}
+FASTEST_LEG_TURN = 30.0
+"""What the fastest hundredth of the samples never exceeds, rad/s; 4.5 m/s give half of it."""
+
+GRAVITY_RANGE = (0.5 * GRAVITY, 2.0 * GRAVITY)
+"""Mean of a faultless or merely badly scaled accelerometer in a frame that does not turn."""
+
+G_RANGE = (0.7, 1.5)
+FORCE_OF_TURNING = {'pelvis': 3.15, 'trunk': 3.15}
+FORCE_OF_LEG_TURNING = 0.9
+"""How much the specific force of walking and running deviates from its mean, in m/s^2 for each
+rad/s of turning: legs 1.3 to 5.8, pelvis 3.2 to 31; a tenth of that in g."""
+
+LEAST_SPREAD = 0.6
+"""The slowest walker's force deviates by 1.0 m/s^2, a usual walker's by less than this in g."""
+
+STUCK_S = 1.0
+"""A live sensor's noise changes its values sooner."""
+
+
+def check_signals(
+    *,
+    time_s: np.ndarray,
+    acceleration: np.ndarray,
+    angular_rate: np.ndarray,
+    sensors: Sequence[str],
+    present: np.ndarray,
+) -> list[str]:
+    """Name each sensor whose unit or kind of signal is wrong.
+
+    The mean specific force in a frame that does not turn is gravity, because a walking body does
+    not go on accelerating. The rates turn the samples into such a frame, so running is told
+    from a wrong unit, whatever the mounting.
+
+    Args:
+        time_s: (T,) measurement times, evenly spaced, s.
+        acceleration: (T, S, 3) as received, sensor axes.
+        angular_rate: (T, S, 3) as received, sensor axes.
+        sensors: (S) names.
+        present: (T, S) bool; other samples are not looked at.
+
+    Returns:
+        One sentence per fault; empty for plausible signals and for less than `SHORTEST_S`.
+
+    """
+    sentences: list[str] = []
+    if len(time_s) < 2:
+        return sentences
+    finite = np.isfinite(acceleration).all(-1) & np.isfinite(angular_rate).all(-1)
+    for column, sensor in enumerate(sensors):
+        bad = int((present[:, column] & ~finite[:, column]).sum())
+        if bad:
+            sentences.append(
+                f'{sensor} sent {bad} samples that are not numbers, expected finite values; '
+                'check its driver.'
+            )
+    usable = present & finite
+    period = float(np.median(np.diff(time_s)))
+    turning = _turns_too_fast(angular_rate, sensors=sensors, usable=usable, period=period)
+    mean, spread = _force_in_steady_frame(acceleration, angular_rate, usable=usable, period=period)
+    for column, sensor in enumerate(sensors):
+        sentence = _turning_sentence(sensor, turning[column]) or _gravity_sentence(
+            sensor,
+            mean=mean[column],
+            spread=spread[column],
+            turning=_mean_turning(angular_rate[:, column], usable[:, column]),
+        )
+        if sentence:
+            sentences.append(sentence)
+    return sentences
+
+
+def stuck_sentence(sensor: str, seconds: float) -> str:
+    """Say that a sensor sent the same values for some time [s]."""
+    return (
+        f'{sensor} repeated the same values for {seconds:.1f} s, expected the noise of a live '
+        'sensor; check its battery and its driver.'
+    )
+
+
+def _turning_sentence(sensor: str, fastest: float) -> str:
+    limit = FASTEST_TURN.get(sensor, FASTEST_LEG_TURN)
+    if not fastest > limit:
+        return ''
+    return (
+        f'{sensor} turns at up to {fastest:.0f}, expected less than {limit:.0f} rad/s: this looks '
+        'like deg/s; publish angular_velocity in rad/s.'
+    )
+
+
+def _gravity_sentence(sensor: str, *, mean: float, spread: float, turning: float) -> str:
+    low, high = GRAVITY_RANGE
+    if not (mean < low or mean > high):
+        return ''
+    seen = f'{sensor} measures a mean force of {mean:.2g}'
+    usual = FORCE_OF_TURNING.get(sensor, FORCE_OF_LEG_TURNING) * turning
+    livelier = spread > max(usual, LEAST_SPREAD)
+    if G_RANGE[0] < mean < G_RANGE[1] and not livelier:
+        return (
+            f'{seen}, expected about {GRAVITY} m/s^2: this looks like g; publish '
+            'linear_acceleration in m/s^2.'
+        )
+    if mean < low:
+        return (
+            f'{seen} m/s^2, expected about {GRAVITY} m/s^2: gravity seems to have been removed; '
+            'publish the specific force, which reads +9.81 m/s^2 upwards at rest (REP-145).'
+        )
+    return (
+        f'{seen}, expected about {GRAVITY} m/s^2; publish linear_acceleration in m/s^2 and check '
+        'the range of the sensor.'
+    )
+
+
+def _turns_too_fast(
+    angular_rate: np.ndarray, *, sensors: Sequence[str], usable: np.ndarray, period: float
+) -> np.ndarray:
+    """Return the 99th percentile (S,) of the turning rate, NaN for too few samples."""
+    fastest = np.full(len(sensors), np.nan)
+    for column in range(len(sensors)):
+        rates = np.linalg.norm(angular_rate[usable[:, column], column], axis=-1)
+        if len(rates) * period >= SHORTEST_S:
+            fastest[column] = np.percentile(rates, 99.0)
+    return fastest
+
+
+def _mean_turning(angular_rate: np.ndarray, usable: np.ndarray) -> float:
+    """Return the root mean square turning rate, 0 for no samples."""
+    if not usable.any():
+        return 0.0
+    return float(np.sqrt((angular_rate[usable] ** 2).sum(-1).mean()))
+
+
+def _force_in_steady_frame(
+    acceleration: np.ndarray, angular_rate: np.ndarray, *, usable: np.ndarray, period: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return medians over windows of the size of the mean specific force, and of its deviation.
+
+    Each window is turned into the sensor axes of its first sample by integrating the rates.
+    Both are (S,), the deviation from the mean as root mean square; NaN where no window is
+    complete.
+    """
+    total, count = acceleration.shape[:2]
+    length = min(total, round(WINDOW_S / period))
+    if length * period < SHORTEST_S:
+        return np.full(count, np.nan), np.full(count, np.nan)
+    windows = total // length
+    shape = (windows, length, count)
+
+    def cut(values: np.ndarray) -> np.ndarray:
+        return values[: windows * length].reshape(*shape, *values.shape[2:])
+
+    seen = cut(usable)
+    force = np.where(seen[..., None], cut(acceleration), 0.0)
+    step = _rotation(np.where(seen[..., None], cut(angular_rate), 0.0) * period)
+    attitude = np.broadcast_to(np.eye(3), (windows, count, 3, 3))
+    total_force = np.zeros((windows, count, 3))
+    for sample in range(length):
+        total_force += np.einsum('wsij,wsj->wsi', attitude, force[:, sample])
+        attitude = attitude @ step[:, sample]
+    number = seen.sum(1)
+    square = (force**2).sum(axis=(1, -1)) / np.maximum(number, 1)
+    mean = np.linalg.norm(total_force, axis=-1) / np.maximum(number, 1)
+    spread = np.sqrt(np.maximum(square - mean**2, 0.0))
+    whole = number >= 0.9 * length
+    return _median_where(mean, whole), _median_where(spread, whole)
+
+
+def _median_where(values: np.ndarray, chosen: np.ndarray) -> np.ndarray:
+    """Return the median (S,) over the chosen rows of (n, S), NaN without any."""
+    return np.array(
+        [
+            np.median(column[rows]) if rows.any() else np.nan
+            for column, rows in zip(values.T, chosen.T, strict=True)
+        ]
+    )
+
+
+def _rotation(vector: np.ndarray) -> np.ndarray:
+    """Return the rotation matrices (..., 3, 3) of rotation vectors (..., 3)."""
+    angle = np.linalg.norm(vector, axis=-1)[..., None, None]
+    x, y, z = vector[..., 0], vector[..., 1], vector[..., 2]
+    zero = np.zeros_like(x)
+    cross = np.stack([zero, -z, y, z, zero, -x, -y, x, zero], -1).reshape(*x.shape, 3, 3)
+    small = np.maximum(angle, 1e-12)
+    rotation: np.ndarray = (
+        np.eye(3) + np.sin(small) / small * cross + (1 - np.cos(small)) / small**2 * cross @ cross
+    )
+    return rotation

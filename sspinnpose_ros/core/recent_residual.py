@@ -1,0 +1,33 @@
+"""Follow how far each sensor's measurements are from what the estimate explains."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from sspinnpose_ros.core.conventions import SENSORS
+
+
+class RecentResidual:
+    """Keep exponentially weighted mean squares of the residual of each sensor."""
+
+    def __init__(self, *, rate_hz: float, memory_s: float = 1.0) -> None:
+        """Weigh the last `memory_s` seconds of residuals that come `rate_hz` times a second."""
+        self._weight = min(1.0, 1.0 / (rate_hz * memory_s))
+        self._square = np.full((len(SENSORS), 2), np.nan)
+
+    def clear(self) -> None:
+        """Forget all residuals."""
+        self._square[:] = np.nan
+
+    def append(self, residual: np.ndarray) -> None:
+        """Take residuals (7, 3): force forward and up (m/s^2) and rate (rad/s), NaN if absent."""
+        square = np.stack([residual[:, 0] ** 2 + residual[:, 1] ** 2, residual[:, 2] ** 2], -1)
+        fresh = np.isnan(self._square)
+        known = np.isfinite(square)
+        change = np.where(fresh, square, self._square + self._weight * (square - self._square))
+        self._square = np.where(known, change, self._square)
+
+    def root_mean_square(self) -> np.ndarray:
+        """Return (7, 2): force residual in m/s^2, rate residual in rad/s; NaN before any."""
+        result: np.ndarray = np.sqrt(self._square)
+        return result

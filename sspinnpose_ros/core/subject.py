@@ -1,0 +1,274 @@
+"""Describe the person who wears the sensors, as read from SUBJECT.yaml."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from numbers import Real
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import yaml
+
+from sspinnpose_ros.core.atomic_output import file_beside
+from sspinnpose_ros.core.body import Body, body_from_anthropometry, nominal_sensor_position
+from sspinnpose_ros.core.conventions import OPTIONAL_SENSORS, SENSORS
+from sspinnpose_ros.core.errors import SubjectError
+
+ALIGNED = 'aligned'
+UNKNOWN = 'unknown'
+
+FILE_AXES = 'x forward, y up, z right'
+"""Axes of sensor positions in SUBJECT.yaml, and of sensors that are segment aligned."""
+
+AXES_SPELLINGS = {
+    ALIGNED: re.compile(rf'(?:virtual imus; )?(?:segment )?aligned(?:: {FILE_AXES})?'),
+    UNKNOWN: re.compile(r'(?:raw(?:, )?)?(?:mounting )?(?:unknown)?'),
+}
+
+REACH_M = 1.0
+"""Farthest a sensor can sit from the proximal joint of its segment."""
+
+
+@dataclass(frozen=True, eq=False)
+class Subject:
+    """Hold what is known of the wearer before any measurement.
+
+    Attributes:
+        mass_kg: body mass, kg.
+        height_m: stature, m.
+        segment_length_m: measured lengths that replace scaled ones, by `body.LENGTH_OVERRIDES`.
+        sensor_axes: 'aligned' (x forward, y up, z right of the segment) or 'unknown'.
+        sensor_position_m: (7, 3) sensors from the proximal joint of their segment, x forward,
+            y left, z up, m; nominal where nothing was measured.
+
+    """
+
+    mass_kg: float
+    height_m: float
+    segment_length_m: Mapping[str, float]
+    sensor_axes: str
+    sensor_position_m: np.ndarray
+
+    def body(self) -> Body:
+        """Return the person's segments."""
+        return body_from_anthropometry(
+            mass_kg=self.mass_kg,
+            height_m=self.height_m,
+            segment_length_m=self.segment_length_m,
+        )
+
+
+def make_subject(
+    *,
+    mass_kg: float,
+    height_m: float,
+    segment_length_m: Mapping[str, float] | None = None,
+    sensor_axes: str = UNKNOWN,
+    sensor_position_m: Mapping[str, Sequence[float]] | None = None,
+) -> Subject:
+    """Check a person's numbers and fill in what is not given.
+
+    Args:
+        mass_kg: body mass, kg.
+        height_m: stature, m.
+        segment_length_m: measured lengths, by the names in `body.LENGTH_OVERRIDES`, m.
+        sensor_axes: as SUBJECT.yaml spells it.
+        sensor_position_m: (3,) per sensor, x forward, y left, z up from the proximal joint, m.
+
+    Returns:
+        The subject.
+
+    Raises:
+        SubjectError: for numbers that no person has, and for axes or sensors of unknown name.
+
+    """
+    mass = _number(mass_kg, name='mass_kg', unit='kg')
+    height = _number(height_m, name='height_m', unit='m')
+    lengths = {
+        str(name): _number(value, name=f'segment_length_m.{name}', unit='m')
+        for name, value in (segment_length_m or {}).items()
+    }
+    body_from_anthropometry(mass_kg=mass, height_m=height, segment_length_m=lengths)
+    nominal = nominal_sensor_position(height_m=np.float64(height))
+    position = np.stack([nominal[:, 0], np.zeros(len(SENSORS)), nominal[:, 1]], -1)
+    for sensor, given in (sensor_position_m or {}).items():
+        measured = _position(given, sensor=sensor)
+        if sensor in SENSORS:
+            position[SENSORS.index(sensor)] = measured
+    position.setflags(write=False)
+    return Subject(
+        mass_kg=mass,
+        height_m=height,
+        segment_length_m=lengths,
+        sensor_axes=_axes(sensor_axes),
+        sensor_position_m=position,
+    )
+
+
+def subject_from_mapping(content: Mapping[str, Any]) -> Subject:
+    """Turn the content of a SUBJECT.yaml into a subject; other keys are notes and stay unread.
+
+    Args:
+        content: `mass_kg` and `height_m`, optional `segment_length_m`, `sensor_axes` and
+            `sensor_position_m`; positions are x forward, y up, z right as in the file.
+
+    Returns:
+        The subject, positions turned to x forward, y left, z up.
+
+    Raises:
+        SubjectError: for missing or impossible content.
+
+    """
+    for key in ('mass_kg', 'height_m'):
+        if content.get(key) is None:
+            raise SubjectError(
+                f'{key} is missing, expected the mass and the stature of the wearer; '
+                f'add a line such as `{key}: {"70.0" if key == "mass_kg" else "1.75"}`.'
+            )
+    origin = content.get('sensor_position_origin')
+    if origin is not None and FILE_AXES not in str(origin):
+        raise SubjectError(
+            f'sensor_position_origin is {origin!r}, expected positions along {FILE_AXES}; '
+            'convert sensor_position_m to these axes.'
+        )
+    positions = _mapping(content.get('sensor_position_m'), name='sensor_position_m')
+    turned = {}
+    for sensor, given in positions.items():
+        forward, up, right = _position(given, sensor=sensor)
+        turned[sensor] = (forward, -right, up)
+    axes = content.get('sensor_axes')
+    return make_subject(
+        mass_kg=content['mass_kg'],
+        height_m=content['height_m'],
+        segment_length_m=_mapping(content.get('segment_length_m'), name='segment_length_m'),
+        sensor_axes=UNKNOWN if axes is None else axes,
+        sensor_position_m=turned,
+    )
+
+
+def load_subject(path: Path) -> Subject:
+    """Read a SUBJECT.yaml.
+
+    Args:
+        path: the file.
+
+    Returns:
+        The subject.
+
+    Raises:
+        SubjectError: for a file that is missing, unreadable or holds impossible numbers.
+
+    """
+    try:
+        content = yaml.safe_load(path.read_text(encoding='utf-8'))
+    except FileNotFoundError:
+        raise SubjectError(
+            f'{path} does not exist, expected a SUBJECT.yaml with mass_kg and height_m; '
+            'write one or name another with --subject.'
+        ) from None
+    except OSError as error:
+        raise SubjectError(
+            f'{path} cannot be read ({error.strerror}), expected a SUBJECT.yaml; '
+            'name a readable file.'
+        ) from None
+    except (yaml.YAMLError, UnicodeDecodeError):
+        raise SubjectError(
+            f'{path} is not YAML, expected lines such as `mass_kg: 70.0`; correct the file.'
+        ) from None
+    if not isinstance(content, Mapping):
+        raise SubjectError(
+            f'{path} holds no keys, expected mass_kg and height_m; '
+            'write lines such as `mass_kg: 70.0`.'
+        )
+    try:
+        return subject_from_mapping(content)
+    except SubjectError as error:
+        raise SubjectError(f'In {path}, {error}') from None
+
+
+def save_subject(path: Path, subject: Subject, *, notes: Mapping[str, Any] | None = None) -> None:
+    """Write a SUBJECT.yaml that `load_subject` reads back.
+
+    Args:
+        path: the file; an older one is replaced.
+        subject: what to write.
+        notes: further keys for human readers, such as `speed_mps` or `source`.
+
+    Raises:
+        OutputError: where the file cannot be written.
+
+    """
+    content: dict[str, Any] = {'mass_kg': subject.mass_kg, 'height_m': subject.height_m}
+    if subject.segment_length_m:
+        content['segment_length_m'] = dict(subject.segment_length_m)
+    content['sensor_axes'] = (
+        f'segment aligned: {FILE_AXES}'
+        if subject.sensor_axes == ALIGNED
+        else 'raw, mounting unknown'
+    )
+    content['sensor_position_m'] = {
+        sensor: [round(float(value), 6) + 0.0 for value in (forward, up, -left)]
+        for sensor, (forward, left, up) in zip(SENSORS, subject.sensor_position_m, strict=True)
+    }
+    content['sensor_position_origin'] = (
+        f'proximal joint of the segment (pelvis: hip mid-point), {FILE_AXES}'
+    )
+    content.update(notes or {})
+    with file_beside(path, overwrite=True) as partial:
+        partial.write_text(
+            yaml.safe_dump(content, sort_keys=False, allow_unicode=True), encoding='utf-8'
+        )
+
+
+def _number(value: object, *, name: str, unit: str) -> float:
+    if isinstance(value, bool) or not isinstance(value, Real) or not np.isfinite(float(value)):
+        raise SubjectError(
+            f'{name} is {value!r}, expected a number in {unit}; write it without the unit.'
+        )
+    return float(value)
+
+
+def _position(given: object, *, sensor: str) -> tuple[float, float, float]:
+    if sensor not in (*SENSORS, *OPTIONAL_SENSORS):
+        raise SubjectError(
+            f'sensor_position_m names {sensor!r}, expected one of {", ".join(SENSORS)}; '
+            'rename or remove it.'
+        )
+    name = f'sensor_position_m.{sensor}'
+    if isinstance(given, (str, bytes)) or not isinstance(given, (Sequence, np.ndarray)):
+        raise SubjectError(f'{name} is {given!r}, expected three numbers in m; write [x, y, z].')
+    values = [_number(value, name=name, unit='m') for value in given]
+    if len(values) != 3:
+        raise SubjectError(
+            f'{name} holds {len(values)} numbers, expected three in m; write [x, y, z].'
+        )
+    if max(abs(value) for value in values) > REACH_M:
+        raise SubjectError(
+            f'{name} is {values}, expected metres from the proximal joint of the segment; '
+            'give them in metres, not centimetres.'
+        )
+    return values[0], values[1], values[2]
+
+
+def _mapping(value: object, *, name: str) -> Mapping[str, Any]:
+    if value is None:
+        return {}
+    if not isinstance(value, Mapping):
+        raise SubjectError(
+            f'{name} is {value!r}, expected one line a name; write `name: value` lines below it.'
+        )
+    return value
+
+
+def _axes(spelling: object) -> str:
+    text = ' '.join(str(spelling).lower().split())
+    for axes, pattern in AXES_SPELLINGS.items():
+        if text and pattern.fullmatch(text):
+            return axes
+    raise SubjectError(
+        f"sensor_axes is {spelling!r}, expected 'segment aligned: {FILE_AXES}' or "
+        "'raw, mounting unknown'; use the latter if in doubt, so that it is calibrated."
+    )

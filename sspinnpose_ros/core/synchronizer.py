@@ -1,0 +1,372 @@
+"""Bring irregular samples of many sensors onto one steady grid, with bounded waiting."""
+
+from __future__ import annotations
+
+import math
+from bisect import bisect_left
+from collections import deque
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from sspinnpose_ros.core.conventions import SENSORS
+from sspinnpose_ros.core.frame import Frame
+
+CHANNELS = 6
+"""Specific force [m/s^2] then angular rate [rad/s] of one sensor."""
+
+SNAP_FRACTION = 0.02
+"""A sample this close to a grid point, in periods, is taken as it is."""
+
+MAX_BUFFERED = 4096
+"""Samples kept for one sensor before the oldest are given up."""
+
+
+@dataclass(frozen=True)
+class SynchronizerConfig:
+    """Set how long to wait, and when to stop trusting a sensor or a clock.
+
+    Attributes:
+        rate_hz: rate of the output grid, Hz.
+        max_wait_s: longest time a frame waits for missing sensors, counted from the arrival of
+            the first sample at or after it, s. Set it above the period of the slowest sensor.
+        sensor_timeout_s: a sensor that was waited for in vain this long is no longer waited
+            for until it is heard again, s.
+        max_gap_s: longest gap between two samples that is interpolated over, s.
+        max_jump_s: a stamp further than this from the others, either way, is another clock, s.
+        max_lag_s: frames that could have been read this long ago are skipped, s.
+
+    """
+
+    rate_hz: float = 100.0
+    max_wait_s: float = 0.05
+    sensor_timeout_s: float = 0.2
+    max_gap_s: float = 0.1
+    max_jump_s: float = 1.0
+    max_lag_s: float = 0.5
+
+
+@dataclass
+class SensorCounts:
+    """Count what happened to the samples of one sensor.
+
+    Attributes:
+        received: samples pushed.
+        duplicate: dropped because stamp or values repeat an earlier sample.
+        late: arrived after the frame at or after their stamp had left.
+        not_finite: dropped because they hold NaN or infinity.
+        wrong_clock: dropped because their stamp is far from those of the other sensors.
+        dropped: all samples that were not used, for any of the reasons above.
+        missing_frames: frames that left without this sensor.
+        repeating_s: how long the newest values have been repeated under new stamps, s.
+        longest_repeat_s: the longest that any values were, s.
+
+    """
+
+    received: int = 0
+    duplicate: int = 0
+    late: int = 0
+    not_finite: int = 0
+    wrong_clock: int = 0
+    missing_frames: int = 0
+    repeating_s: float = 0.0
+    longest_repeat_s: float = 0.0
+
+    @property
+    def dropped(self) -> int:
+        """All samples that were not used: repeated, not finite, or of another clock."""
+        return self.duplicate + self.not_finite + self.wrong_clock
+
+
+@dataclass
+class SynchronizerStatistics:
+    """Count what a synchronizer did since it was made; a reset does not clear it.
+
+    Attributes:
+        sensors: counts of each sensor.
+        frames: frames given out.
+        incomplete_frames: frames that lacked at least one sensor.
+        skipped_frames: frames given up because their reader was too far behind.
+        resets: times the grid began anew.
+        reset_reason: why, the last time; empty before the first reset.
+
+    """
+
+    sensors: Mapping[str, SensorCounts]
+    frames: int = 0
+    incomplete_frames: int = 0
+    skipped_frames: int = 0
+    resets: int = 0
+    reset_reason: str = ''
+
+
+@dataclass
+class _Stream:
+    """Hold the samples of one sensor that may still be needed, sorted by stamp."""
+
+    row: int
+    counts: SensorCounts
+    stamps: list[float] = field(default_factory=list)
+    samples: list[np.ndarray] = field(default_factory=list)
+    last_values: bytes = b''
+    last_stamp: float = -math.inf
+    last_arrival: float = -math.inf
+    waited_in_vain: int = 0
+
+    def clear(self) -> None:
+        self.stamps.clear()
+        self.samples.clear()
+        self.waited_in_vain = 0
+
+    def insert(self, stamp: float, sample: np.ndarray) -> None:
+        if not self.stamps or stamp > self.stamps[-1]:
+            self.stamps.append(stamp)
+            self.samples.append(sample)
+        else:
+            place = bisect_left(self.stamps, stamp)
+            self.stamps.insert(place, stamp)
+            self.samples.insert(place, sample)
+        if len(self.stamps) > MAX_BUFFERED:
+            self.forget(len(self.stamps) - MAX_BUFFERED)
+
+    def note_repeat(self, stamp: float, *, longest_step: float) -> None:
+        counts = self.counts
+        if 0.0 < stamp - self.last_stamp <= longest_step:
+            counts.repeating_s += stamp - self.last_stamp
+        self.last_stamp = stamp
+        counts.longest_repeat_s = max(counts.longest_repeat_s, counts.repeating_s)
+
+    def forget(self, number: int) -> None:
+        del self.stamps[:number], self.samples[:number]
+
+
+class Synchronizer:
+    """Give out frames on a steady grid from samples pushed in any order.
+
+    The grid is anchored on the first stamp, so sensors that sample together at the grid's rate
+    pass through unchanged; others are interpolated linearly between their neighbours. A frame
+    leaves as soon as every sensor has a sample at or after it, at the latest `max_wait_s` after
+    the first of them had. Consecutive frames are exactly one period apart, except after a reset
+    and after skipped frames; both are counted in `statistics`.
+    """
+
+    def __init__(self, *, sensors: Sequence[str], config: SynchronizerConfig) -> None:
+        """Expect samples of `sensors`, a subset of `conventions.SENSORS`.
+
+        Raises:
+            ValueError: for an unknown or repeated sensor.
+
+        """
+        unknown = [name for name in sensors if name not in SENSORS]
+        if unknown or not sensors or len(set(sensors)) != len(sensors):
+            raise ValueError(f'expected distinct names out of {SENSORS}, got {tuple(sensors)}')
+        self.config = config
+        self.statistics = SynchronizerStatistics({name: SensorCounts() for name in sensors})
+        self._period = 1.0 / config.rate_hz
+        self._snap = SNAP_FRACTION * self._period
+        self._streams = {
+            name: _Stream(row=SENSORS.index(name), counts=self.statistics.sensors[name])
+            for name in sensors
+        }
+        self._patience = max(1, round(config.sensor_timeout_s * config.rate_hz))
+        self._clear()
+
+    def _clear(self) -> None:
+        for stream in self._streams.values():
+            stream.clear()
+        self._anchor: float | None = None
+        self._next = 0
+        self._started = False
+        # (stamp, arrival) of every sample that was the newest of all sensors when it arrived.
+        self._lead: deque[tuple[float, float]] = deque()
+        self._strangers: list[tuple[str, float, np.ndarray, float]] = []
+        self._last_arrival = -math.inf
+
+    def reset(self, reason: str = 'asked for') -> None:
+        """Forget all samples; the next one anchors a new grid."""
+        self._clear()
+        self.statistics.resets += 1
+        self.statistics.reset_reason = reason
+
+    def is_silent(self, sensor: str) -> bool:
+        """Tell whether a sensor was waited for in vain and is no longer waited for."""
+        return self._streams[sensor].waited_in_vain >= self._patience
+
+    def push(self, *, sensor: str, stamp_s: float, sample: np.ndarray, arrival_s: float) -> None:
+        """Take one sample.
+
+        Args:
+            sensor: name of the sensor, one of those given at the start.
+            stamp_s: measurement time, s.
+            sample: (6,) specific force [m/s^2] and angular rate [rad/s]; copied.
+            arrival_s: time of arrival on the clock of `drain`, s. For recordings, the stamp.
+
+        """
+        stream = self._streams[sensor]
+        counts = stream.counts
+        counts.received += 1
+        sample = np.array(sample, dtype=np.float64)
+        if not (math.isfinite(stamp_s) and math.isfinite(float(sample.sum()))):
+            counts.not_finite += 1
+            return
+        if arrival_s < self._last_arrival - self.config.max_jump_s:
+            self.reset(f'the clock went back by {self._last_arrival - arrival_s:.3g} s')
+        self._last_arrival = max(self._last_arrival, arrival_s)
+        if self._is_stranger(stamp_s):
+            self._take_stranger(sensor, stamp_s, sample, arrival_s)
+        else:
+            self._strangers.clear()
+            self._accept(stream, stamp_s, sample, arrival_s)
+
+    def drain(self, *, now_s: float) -> list[Frame]:
+        """Return the frames that are complete or have waited long enough, oldest first."""
+        return self._read(now_s)
+
+    def flush(self) -> list[Frame]:
+        """Return the frames up to the newest stamp without waiting, at the end of a recording."""
+        return self._read(math.inf)
+
+    def _is_stranger(self, stamp: float) -> bool:
+        if not self._lead:
+            return False
+        return abs(stamp - self._lead[-1][0]) > self.config.max_jump_s
+
+    def _take_stranger(
+        self, sensor: str, stamp: float, sample: np.ndarray, arrival: float
+    ) -> None:
+        """Keep a sample of another clock until most active sensors have moved to that clock."""
+        jump = self.config.max_jump_s
+        self._strangers = [s for s in self._strangers if abs(s[1] - stamp) <= jump]
+        self._strangers.append((sensor, stamp, sample, arrival))
+        self._streams[sensor].counts.wrong_clock += 1
+        self._streams[sensor].last_arrival = arrival
+        moved = {name for name, *_ in self._strangers}
+        active = moved | {
+            name
+            for name, stream in self._streams.items()
+            if arrival - stream.last_arrival <= self.config.sensor_timeout_s
+        }
+        if 2 * len(moved) > len(active):
+            strangers = self._strangers
+            step = stamp - self._lead[-1][0]
+            self.reset(f'the stamps went {"forward" if step > 0 else "back"} by {abs(step):.3g} s')
+            for name, old_stamp, old_sample, old_arrival in strangers:
+                stream = self._streams[name]
+                stream.counts.wrong_clock -= 1
+                self._last_arrival = max(self._last_arrival, old_arrival)
+                self._accept(stream, old_stamp, old_sample, old_arrival)
+        elif len(self._strangers) > 4 * len(self._streams):
+            del self._strangers[0]
+
+    def _accept(self, stream: _Stream, stamp: float, sample: np.ndarray, arrival: float) -> None:
+        stream.last_arrival = arrival
+        values = sample.tobytes()
+        place = bisect_left(stream.stamps, stamp)
+        same_stamp = place < len(stream.stamps) and stream.stamps[place] == stamp
+        if same_stamp or values == stream.last_values:
+            stream.counts.duplicate += 1
+            if not same_stamp:
+                stream.note_repeat(stamp, longest_step=self.config.max_jump_s)
+            return
+        stream.last_values = values
+        stream.last_stamp = stamp
+        stream.counts.repeating_s = 0.0
+        if self._anchor is None:
+            self._anchor = stamp
+        if self._started and stamp < self._grid(self._next) - self._period + self._snap:
+            stream.counts.late += 1
+            if stamp > self._grid(self._next) - self.config.max_wait_s:
+                stream.waited_in_vain = 0
+        else:
+            stream.waited_in_vain = 0
+        stream.insert(stamp, sample)
+        if not self._lead or stamp > self._lead[-1][0]:
+            self._lead.append((stamp, arrival))
+
+    def _grid(self, index: int) -> float:
+        assert self._anchor is not None
+        return self._anchor + index * self._period
+
+    def _read(self, now: float) -> list[Frame]:
+        frames: list[Frame] = []
+        if not self._lead:
+            return frames
+        if not self._started and not self._start(now):
+            return frames
+        newest = self._lead[-1][0]
+        while True:
+            time = self._grid(self._next)
+            reached = time - self._snap
+            if newest < reached:
+                return frames
+            # The last entry stays: it is the newest stamp seen.
+            while self._lead[0][0] < reached:
+                self._lead.popleft()
+            readable_since = self._lead[0][1]
+            missing = [
+                stream
+                for stream in self._streams.values()
+                if not stream.stamps or stream.stamps[-1] < reached
+            ]
+            awaited = any(stream.waited_in_vain < self._patience for stream in missing)
+            if awaited and now < readable_since + self.config.max_wait_s:
+                return frames
+            for stream in missing:
+                stream.waited_in_vain += 1
+            if math.isfinite(now) and now - readable_since > self.config.max_lag_s:
+                self.statistics.skipped_frames += 1
+            else:
+                frames.append(self._frame(time))
+            self._next += 1
+
+    def _start(self, now: float) -> bool:
+        """Begin the grid where every sensor heard so far has its first sample."""
+        heard = [stream for stream in self._streams.values() if stream.stamps]
+        if len(heard) < len(self._streams) and now < self._lead[0][1] + self.config.max_wait_s:
+            return False
+        assert self._anchor is not None
+        begin = max(stream.stamps[0] for stream in heard)
+        self._next = math.ceil((begin - self._anchor - self._snap) * self.config.rate_hz)
+        self._started = True
+        return True
+
+    def _frame(self, time: float) -> Frame:
+        imu = np.zeros((len(SENSORS), CHANNELS))
+        present = np.zeros(len(SENSORS), dtype=bool)
+        complete = True
+        for stream in self._streams.values():
+            value = self._value(stream, time)
+            if value is None:
+                stream.counts.missing_frames += 1
+                complete = False
+            else:
+                imu[stream.row] = value
+                present[stream.row] = True
+        self.statistics.frames += 1
+        self.statistics.incomplete_frames += not complete
+        return Frame(time_s=time, imu=imu, present=present)
+
+    def _value(self, stream: _Stream, time: float) -> np.ndarray | None:
+        """Return the sample at `time`, or between its neighbours, or None; forget older ones."""
+        stamps = stream.stamps
+        after = bisect_left(stamps, time - self._snap)
+        if after > 1:
+            stream.forget(after - 1)
+            after = 1
+        if after == len(stamps):
+            return None
+        if stamps[after] <= time + self._snap:
+            best = after
+            while best + 1 < len(stamps) and abs(stamps[best + 1] - time) < abs(
+                stamps[best] - time
+            ):
+                best += 1
+            return stream.samples[best]
+        if after == 0:
+            return None
+        gap = stamps[after] - stamps[after - 1]
+        if gap > self.config.max_gap_s:
+            return None
+        weight = (time - stamps[after - 1]) / gap
+        return (1.0 - weight) * stream.samples[after - 1] + weight * stream.samples[after]

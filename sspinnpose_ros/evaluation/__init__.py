@@ -1,0 +1,1 @@
+"""Scores against laboratory references, and the classical estimator to compare with."""

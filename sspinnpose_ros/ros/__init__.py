@@ -1,0 +1,1 @@
+"""The node: messages in, messages out, and nothing computed in between."""

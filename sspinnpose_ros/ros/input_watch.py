@@ -1,0 +1,166 @@
+"""Watch what comes in, and name each fault of it in the log."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from sspinnpose_ros.core.conventions import SENSORS
+from sspinnpose_ros.core.pipeline import Pipeline
+from sspinnpose_ros.core.plausibility import STUCK_S, check_signals, stuck_sentence
+from sspinnpose_ros.core.recent_frames import RecentFrames
+from sspinnpose_ros.core.stream_timing import StreamTimer
+
+WARNING_PERIOD_S = 10.0
+CHECK_S = 5.0
+"""Signals are looked at when this much of them has come, and again while in doubt."""
+
+STRANGE_AGE_S = 1.0
+HEARD_S = 1.0
+
+
+class InputWatch:
+    """Keep the timing of every sensor and say what is wrong with it, each fault once."""
+
+    def __init__(
+        self,
+        *,
+        topics: Mapping[str, str],
+        pipeline: Pipeline,
+        recent: RecentFrames,
+        missing_topic_s: float,
+        logger: Any,
+        count_publishers: Callable[[str], int],
+    ) -> None:
+        """Begin to watch.
+
+        Args:
+            topics: where each sensor is heard.
+            pipeline: that the samples go through; its `faults` and `unchecked` are set.
+            recent: its newest frames.
+            missing_topic_s: time after which silent topics are named, s.
+            logger: of the node.
+            count_publishers: tells how many publishers a topic has.
+
+        """
+        self.topics = topics
+        self.refused = dict.fromkeys(topics, 0)
+        self.timers = {sensor: StreamTimer() for sensor in topics}
+        self._pipeline = pipeline
+        pipeline.unchecked = True
+        self._recent = recent
+        self._missing_topic_s = missing_topic_s
+        self._logger = logger
+        self._count_publishers = count_publishers
+        self._begin = time.monotonic()
+        self._named_missing = self._named_clock = False
+        self._warned: dict[str, float] = {}
+        self._heard = 0
+        self._check_at = math.inf
+
+    def refuse(self, sensor: str, sentence: str) -> None:
+        """Count a message that cannot be used, and say why now and then."""
+        self.refused[sensor] += 1
+        self._warn(f'message of {sensor}', sentence)
+
+    def silent(self, *, now_s: float, limit_s: float) -> tuple[str, ...]:
+        """Return the sensors that were not heard for `limit_s`, or never."""
+        return tuple(
+            sensor
+            for sensor, timer in self.timers.items()
+            if not timer.silent_s(now_s=now_s) < limit_s
+        )
+
+    def look(self, *, now_s: float) -> None:
+        """Look for every kind of fault.
+
+        Args:
+            now_s: on the clock of the samples, s.
+
+        """
+        self._name_missing_topics()
+        self._name_bad_samples()
+        self._name_stuck_sensors()
+        self._name_other_clocks(now_s)
+        self._check_signals()
+
+    def _warn(self, about: str, sentence: str) -> None:
+        now = time.monotonic()
+        if now - self._warned.get(about, -math.inf) >= WARNING_PERIOD_S:
+            self._warned[about] = now
+            self._logger.warning(sentence)
+
+    def _name_missing_topics(self) -> None:
+        waited = time.monotonic() - self._begin
+        if self._named_missing or waited < self._missing_topic_s:
+            return
+        self._named_missing = True
+        missing = [self.topics[s] for s, timer in self.timers.items() if not timer.heard]
+        if missing:
+            published = [topic for topic in missing if self._count_publishers(topic)]
+            who = 'all' if len(published) == len(missing) else ', '.join(published)
+            hint = f' ({who} have publishers that send nothing)' if published else ''
+            self._logger.warning(
+                f'Nothing was heard on {", ".join(missing)} for {waited:.0f} s{hint}, expected '
+                'sensor_msgs/Imu on each: start the driver, remap the topic, set '
+                'imu.<sensor>.topic or shorten the parameter sensors.'
+            )
+
+    def _name_bad_samples(self) -> None:
+        spoilt = [
+            f'{counts.not_finite} of {counts.received} samples of {sensor}'
+            for sensor, counts in self._pipeline.synchronizer.statistics.sensors.items()
+            if counts.not_finite
+        ]
+        if spoilt:
+            self._warn(
+                'numbers',
+                f'{", ".join(spoilt)} were NaN or infinite and were dropped; check the driver.',
+            )
+
+    def _name_stuck_sensors(self) -> None:
+        for sensor, counts in self._pipeline.synchronizer.statistics.sensors.items():
+            if counts.repeating_s >= STUCK_S:
+                self._warn(f'stuck {sensor}', stuck_sentence(sensor, counts.repeating_s))
+
+    def _name_other_clocks(self, now_s: float) -> None:
+        if self._named_clock:
+            return
+        for sensor, timer in self.timers.items():
+            age_s = timer.age_s(now_s=now_s)
+            if timer.silent_s(now_s=now_s) < HEARD_S and abs(age_s) > STRANGE_AGE_S:
+                self._named_clock = True
+                self._logger.warning(
+                    f'The stamps of {sensor} are {abs(age_s):.0f} s '
+                    f'{"behind" if age_s > 0.0 else "ahead of"} the clock of the node, expected '
+                    'the time of measurement on this clock: play bags with --clock and '
+                    'use_sim_time, synchronize the clocks, or set the parameter stamps to arrival.'
+                )
+                return
+
+    def _check_signals(self) -> None:
+        """Look at the first seconds of every sensor, and again while something is wrong."""
+        rate = self._pipeline.synchronizer.config.rate_hz
+        frames = self._pipeline.synchronizer.statistics.frames
+        heard = sum(timer.heard for timer in self.timers.values())
+        if heard != self._heard:
+            self._heard = heard
+            self._check_at = frames + CHECK_S * rate
+        if frames < self._check_at:
+            return
+        recent = self._recent.last(round(CHECK_S * rate))
+        faults = check_signals(
+            time_s=recent.time_s,
+            acceleration=recent.acceleration,
+            angular_rate=recent.angular_rate,
+            sensors=SENSORS,
+            present=recent.present,
+        )
+        for fault in faults:
+            if fault not in self._pipeline.faults:
+                self._logger.error(fault)
+        self._pipeline.faults = tuple(faults)
+        self._pipeline.unchecked = False
+        self._check_at = frames + (CHECK_S * rate if faults else math.inf)

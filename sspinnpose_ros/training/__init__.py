@@ -1,0 +1,1 @@
+"""Synthetic wearers, physics losses and the self-supervised training loop."""

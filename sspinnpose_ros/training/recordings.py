@@ -1,0 +1,147 @@
+"""Hold unlabelled IMU recordings, synthetic or real, in the form the training reads."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from sspinnpose_ros.core.body import Body, body_from_anthropometry, nominal_sensor_position
+from sspinnpose_ros.core.inclination import inclination_sequence
+from sspinnpose_ros.training.synthetic_gait import Motions, MotionSamples, sample
+from sspinnpose_ros.training.wearer import USUAL_ERRORS, SensorErrors, wear
+
+
+@dataclass(frozen=True, eq=False)
+class UnlabelledRecording:
+    """Hold one real recording on the network's grid.
+
+    Attributes:
+        sagittal: (T, 7, 3) specific force forward and up (m/s^2) and rate (rad/s).
+        present: (T, 7) bool.
+        body: of the wearer, without batch axes.
+        sensor_position: (7, 2) assumed places, (forward, up), m.
+
+    """
+
+    sagittal: np.ndarray
+    present: np.ndarray
+    body: Body
+    sensor_position: np.ndarray
+
+
+@dataclass(frozen=True, eq=False)
+class Streams:
+    """Hold N streams of equal length as float32 tensors.
+
+    Attributes:
+        sagittal: (N, T, 7, 3) measured.
+        inclination: (N, T, 7) rad.
+        rate_change: (N, T, 7) rad/s^2.
+        present: (N, T, 7) 1 where measured.
+        body: assumed bodies, batch (N,).
+        sensor_position: (N, 7, 2) assumed places, m.
+
+    """
+
+    sagittal: torch.Tensor
+    inclination: torch.Tensor
+    rate_change: torch.Tensor
+    present: torch.Tensor
+    body: Body
+    sensor_position: torch.Tensor
+
+    def __len__(self) -> int:
+        return self.sagittal.shape[0]
+
+    @property
+    def samples(self) -> int:
+        """Return the length of every stream."""
+        return self.sagittal.shape[1]
+
+
+def synthetic_streams(
+    motions: Motions,
+    *,
+    samples: int,
+    period_s: float,
+    rng: np.random.Generator,
+    errors: SensorErrors = USUAL_ERRORS,
+) -> tuple[Streams, MotionSamples]:
+    """Let synthetic wearers walk once more, with sensors worn anew.
+
+    Returns:
+        What their sensors measured, and the truth (which training never reads).
+
+    """
+    phase = torch.as_tensor(rng.random(len(motions.targets)), dtype=torch.float32)
+    truth = sample(motions, time_s=torch.arange(samples) * period_s, phase=phase)
+    worn = wear(motion=truth, body=motions.body, period_s=period_s, rng=rng, errors=errors)
+    angle, change = inclination_sequence(sagittal=worn.sagittal, period_s=period_s)
+    mass, height = motions.body.mass_kg, motions.body.height_m
+    return (
+        Streams(
+            sagittal=torch.as_tensor(worn.sagittal),
+            inclination=torch.as_tensor(angle, dtype=torch.float32),
+            rate_change=torch.as_tensor(change, dtype=torch.float32),
+            present=torch.ones(len(motions.targets), samples, 7),
+            body=body_from_anthropometry(mass_kg=mass, height_m=height),
+            sensor_position=nominal_sensor_position(height_m=height),
+        ),
+        truth,
+    )
+
+
+def recorded_streams(
+    recordings: Sequence[UnlabelledRecording], *, samples: int, period_s: float
+) -> Streams:
+    """Cut real recordings into streams, the last one of each overlapping the one before.
+
+    Raises:
+        ValueError: if no recording is as long as one stream.
+
+    """
+    pieces: list[tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, UnlabelledRecording]] = []
+    for recording in recordings:
+        length = recording.sagittal.shape[0]
+        angle, change = inclination_sequence(
+            sagittal=recording.sagittal, present=recording.present, period_s=period_s
+        )
+        if length < samples:
+            continue
+        starts = list(range(0, length - samples + 1, samples))
+        if starts[-1] + samples < length:
+            starts.append(length - samples)
+        for start in starts:
+            cut = slice(start, start + samples)
+            pieces.append(
+                (
+                    recording.sagittal[cut],
+                    angle[cut],
+                    change[cut],
+                    recording.present[cut],
+                    recording,
+                )
+            )
+    if not pieces:
+        raise ValueError(f'no recording has {samples} samples, the length of a stream')
+
+    def stack(values: list[np.ndarray]) -> torch.Tensor:
+        return torch.as_tensor(np.stack(values), dtype=torch.float32)
+
+    bodies = [piece[4].body for piece in pieces]
+    return Streams(
+        sagittal=stack([p[0] for p in pieces]),
+        inclination=stack([p[1] for p in pieces]),
+        rate_change=stack([p[2] for p in pieces]),
+        present=stack([p[3] for p in pieces]),
+        body=Body(
+            **{
+                name: stack([np.asarray(getattr(body, name)) for body in bodies])
+                for name in Body.__dataclass_fields__
+            }
+        ),
+        sensor_position=stack([p[4].sensor_position for p in pieces]),
+    )

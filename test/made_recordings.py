@@ -1,0 +1,110 @@
+"""Make small recordings: an upright wearer who swings a little, in segment-aligned axes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+from rosbags.rosbag2 import CompressionFormat, CompressionMode, Reader, StoragePlugin, Writer
+from rosbags.typesys import Stores, get_typestore
+
+from sspinnpose_ros.bags.imu_bag import ImuSeries
+from sspinnpose_ros.bags.imu_bag_writer import write_imu_bag
+from sspinnpose_ros.core.conventions import GRAVITY, SENSORS
+
+ORIGIN_NS = 1_700_000_000_000_000_000
+RECORDINGS = Path(__file__).parents[2] / 'shared' / 'data'
+"""Recorded trials, which are not part of the repository."""
+
+SUBJECT = (
+    'mass_kg: 70.0\nheight_m: 1.75\nsensor_axes: "segment aligned: x forward, y up, z right"\n'
+)
+
+
+def swinging(
+    *,
+    seconds: float = 6.0,
+    rate_hz: float = 100.0,
+    sensors: tuple[str, ...] = SENSORS,
+) -> dict[str, ImuSeries]:
+    """Return what sensors x forward, y up, z right measure on slowly swinging segments."""
+    time = np.arange(round(seconds * rate_hz)) / rate_hz
+    series = {}
+    for row, sensor in enumerate(sensors):
+        phase = 2.0 * np.pi * 0.9 * time + row
+        angle, rate = 0.3 * np.sin(phase), 0.3 * 0.9 * 2.0 * np.pi * np.cos(phase)
+        zero = np.zeros_like(time)
+        sample = np.stack(
+            [GRAVITY * np.sin(angle), GRAVITY * np.cos(angle), zero, zero, zero, rate], -1
+        )
+        noise = np.random.default_rng(row).normal(scale=0.02, size=sample.shape)
+        series[sensor] = ImuSeries(stamp_s=time, sample=sample + noise)
+    return series
+
+
+def write_trial(
+    folder: Path,
+    *,
+    series: Mapping[str, ImuSeries] | None = None,
+    subject: str | None = SUBJECT,
+    topics: Mapping[str, str] | None = None,
+) -> Path:
+    """Write a trial folder and return it."""
+    folder.mkdir(parents=True)
+    write_imu_bag(
+        folder / 'bag',
+        series=swinging() if series is None else series,
+        origin_ns=ORIGIN_NS,
+        topics=topics,
+    )
+    if subject is not None:
+        (folder / 'subject.yaml').write_text(subject)
+    return folder
+
+
+def copy_bag(
+    source: Path,
+    target: Path,
+    *,
+    storage: StoragePlugin = StoragePlugin.MCAP,
+    compression: CompressionMode = CompressionMode.NONE,
+    span: slice = slice(None),
+) -> None:
+    """Write the messages of a bag in another storage."""
+    store = get_typestore(Stores.ROS2_JAZZY)
+    writer = Writer(target, version=9, storage_plugin=storage)
+    writer.set_compression(compression, CompressionFormat.ZSTD)
+    with Reader(source) as reader, writer:
+        connections = {
+            each.id: writer.add_connection(each.topic, each.msgtype, typestore=store)
+            for each in reader.connections
+        }
+        for connection, time, raw in list(reader.messages())[span]:
+            writer.write(connections[connection.id], time, raw)
+
+
+def restamp_bag(source: Path, target: Path, *, topic: str, offset_s: int) -> None:
+    """Copy a bag with the header stamps of one topic moved, but not when it was recorded."""
+    store = get_typestore(Stores.ROS2_JAZZY)
+    writer = Writer(target, version=9, storage_plugin=StoragePlugin.MCAP)
+    with Reader(source) as reader, writer:
+        connections = {
+            each.id: writer.add_connection(each.topic, each.msgtype, typestore=store)
+            for each in reader.connections
+        }
+        for connection, time, raw in reader.messages():
+            if connection.topic == topic:
+                message = store.deserialize_cdr(raw, connection.msgtype)
+                message.header.stamp.sec += offset_s
+                raw = bytes(store.serialize_cdr(message, connection.msgtype))
+            writer.write(connections[connection.id], time, raw)
+
+
+def write_text_bag(path: Path) -> None:
+    """Write a bag that holds one std_msgs/String and nothing else."""
+    store = get_typestore(Stores.ROS2_JAZZY)
+    with Writer(path, version=9, storage_plugin=StoragePlugin.MCAP) as writer:
+        connection = writer.add_connection('/chatter', 'std_msgs/msg/String', typestore=store)
+        message = store.types['std_msgs/msg/String'](data='hello')
+        writer.write(connection, ORIGIN_NS, store.serialize_cdr(message, 'std_msgs/msg/String'))

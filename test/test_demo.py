@@ -1,0 +1,137 @@
+"""Run the demo as a user does, and stop it half-way."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+pytest.importorskip('rclpy', reason='rclpy is not installed: the demo is not tested')
+
+from made_recordings import write_trial
+from node_process import PATIENCE_S, write_model
+
+from sspinnpose_ros.bags.human_topics import read_human_topics
+from sspinnpose_ros.bags.imu_bag import open_imu_bag
+from sspinnpose_ros.core.conventions import GRAVITY, JOINTS
+from sspinnpose_ros.evaluation.gait_numbers import gait_numbers
+
+pytestmark = pytest.mark.ros
+
+PROGRAM = 'from sspinnpose_ros.cli.main import main; main()'
+
+
+@pytest.fixture(scope='module')
+def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder with a model and a trial."""
+    folder = tmp_path_factory.mktemp('demo')
+    write_model(folder / 'model')
+    write_trial(folder / 'trial')
+    return folder
+
+
+def start(files: Path, output: Path) -> subprocess.Popen[str]:
+    arguments = ['--bag', files / 'trial', '--model', files / 'model', '--seconds', 4]
+    return subprocess.Popen(
+        [sys.executable, '-c', PROGRAM, 'demo', *map(str, arguments), '-o', str(output)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        env={**os.environ, 'PYTHONUNBUFFERED': '1'},
+    )
+
+
+def children_of(pid: int) -> list[int]:
+    path = Path(f'/proc/{pid}/task/{pid}/children')
+    return [int(child) for child in path.read_text().split()] if path.exists() else []
+
+
+def test_the_demo_shows_and_records_the_wearer(files: Path, tmp_path: Path) -> None:
+    output = tmp_path / 'out'
+    process = start(files, output)
+    text, _ = process.communicate(timeout=2 * PATIENCE_S)
+    assert process.returncode == 0, text
+    assert 'hip/knee/ankle' in text
+    assert 'Summary' in text
+    assert 'p50' in text
+    assert text.splitlines()[-2:] == [
+        f'Recorded bag: {output / "bag"}',
+        f'Plot: {output / "demo.png"}',
+    ]
+    assert (output / 'demo.png').read_bytes().startswith(b'\x89PNG')
+    topics = read_human_topics(output / 'bag')
+    assert len(topics.arrays['time']) > 300
+    assert np.isfinite(topics.arrays['grf_up_r']).all()
+    assert (topics.latency_s > 0.0).all()
+    with np.load(output / 'estimate.npz') as saved:
+        assert {f'angle_{joint}' for joint in JOINTS} <= set(saved.files)
+    with open_imu_bag(output / 'bag') as bag:
+        assert bag.message_count() > 7 * 300
+
+
+def test_stopping_the_demo_leaves_nothing_behind(files: Path, tmp_path: Path) -> None:
+    output = tmp_path / 'out'
+    process = start(files, output)
+    children: list[int] = []
+    end = time.monotonic() + PATIENCE_S
+    while len(children) < 3:
+        assert time.monotonic() < end, 'the processes of the demo did not start'
+        assert process.poll() is None
+        children = children_of(process.pid)
+        time.sleep(0.1)
+    process.send_signal(signal.SIGINT)
+    text, _ = process.communicate(timeout=PATIENCE_S)
+    assert process.returncode == 130, text
+    assert 'Traceback' not in text
+    assert not any(Path(f'/proc/{child}').exists() for child in children)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize('path', ['nowhere', 'empty'])
+def test_a_bag_that_cannot_be_played_is_said(files: Path, tmp_path: Path, path: str) -> None:
+    (tmp_path / 'empty').mkdir()
+    arguments = ['--bag', tmp_path / path, '--model', files / 'model', '-o', tmp_path / 'out']
+    done = subprocess.run(
+        [sys.executable, '-c', PROGRAM, 'demo', *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE_S,
+        check=False,
+    )
+    assert done.returncode == 2
+    assert len(done.stderr.splitlines()) == 1
+    assert 'expected' in done.stderr
+    assert not (tmp_path / 'out').exists()
+
+
+def test_gait_numbers_of_a_known_gait() -> None:
+    time_s = np.arange(1000) / 100.0
+    mass = 70.0
+    estimate = {'time': time_s}
+    for side, shift in (('r', 0.0), ('l', 0.5)):
+        phase = (time_s / 1.1 + shift) % 1.0
+        force = np.where(phase < 0.6, np.sin(np.pi * phase / 0.6), 0.0)
+        estimate[f'grf_up_{side}'] = 1.1 * force * mass * GRAVITY
+        estimate[f'angle_knee_angle_{side}'] = 0.5 - 0.5 * np.cos(2.0 * np.pi * phase)
+    numbers = gait_numbers(estimate, mass_kg=mass)
+    assert numbers.cadence_steps_min == pytest.approx(120.0 / 1.1, rel=0.02)
+    assert numbers.stance_share == pytest.approx((0.56, 0.56), abs=0.03)
+    assert numbers.knee_range_rad == pytest.approx((1.0, 1.0), abs=0.02)
+    assert numbers.peak_force_bw == pytest.approx((1.1, 1.1), rel=0.01)
+    assert numbers.strides >= 14
+
+
+def test_gait_numbers_of_someone_standing() -> None:
+    estimate = {'time': np.arange(100) / 100.0}
+    for side in 'rl':
+        estimate[f'grf_up_{side}'] = np.full(100, 350.0)
+        estimate[f'angle_knee_angle_{side}'] = np.zeros(100)
+    numbers = gait_numbers(estimate, mass_kg=70.0)
+    assert numbers.strides == 0
+    assert np.isnan(numbers.cadence_steps_min)

@@ -1,0 +1,215 @@
+"""The package as rosdep, colcon and pip see it."""
+
+import ast
+import json
+import re
+import subprocess
+import sys
+import zipfile
+from importlib import metadata
+from pathlib import Path
+from shutil import copytree, ignore_patterns
+from xml.etree import ElementTree
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+PACKAGE = ROOT / 'sspinnpose_ros'
+
+# Keys that rosdep resolves on Humble to Lyrical and that come from apt: a package that depends on
+# a pip key cannot be released.
+ROSDEP_KEYS = {
+    'ament_index_python',
+    'diagnostic_msgs',
+    'geometry_msgs',
+    'launch',
+    'launch_ros',
+    'lifecycle_msgs',
+    'python3-click',
+    'python3-hypothesis',
+    'python3-matplotlib',
+    'python3-numpy',
+    'python3-pytest',
+    'python3-pytest-timeout',
+    'python3-scipy',
+    'python3-torch',
+    'python3-yaml',
+    'rcl_interfaces',
+    'rclpy',
+    'robot_state_publisher',
+    'ros2bag',
+    'ros2launch',
+    'rosbag2_storage_mcap',
+    'rviz2',
+    'sensor_msgs',
+    'std_msgs',
+    'std_srvs',
+    'tf2_msgs',
+    'tf2_ros_py',
+    'visualization_msgs',
+}
+
+# Modules whose key or project has another name.
+KEY_OF_MODULE = {
+    'builtin_interfaces': 'rclpy',
+    'click': 'python3-click',
+    'matplotlib': 'python3-matplotlib',
+    'numpy': 'python3-numpy',
+    'scipy': 'python3-scipy',
+    'tf2_ros': 'tf2_ros_py',
+    'torch': 'python3-torch',
+    'yaml': 'python3-yaml',
+}
+
+# Modules without a rosdep key from apt: whoever imports one says what is lost without it.
+OPTIONAL_MODULES = {'mujoco', 'pinocchio', 'rosbags'}
+
+TF_MESSAGE_HASH = 'RIHS01_e369d0f05a23ae52508854b66f6aa0437f3449d652e8cbf22d5abe85d020f087'
+
+
+@pytest.fixture(scope='module')
+def manifest():
+    return ElementTree.parse(ROOT / 'package.xml').getroot()
+
+
+@pytest.fixture(scope='module')
+def setup_arguments():
+    """Return what setup.py passes to setup(), as far as it is literal."""
+    for node in ast.walk(ast.parse((ROOT / 'setup.py').read_text())):
+        if isinstance(node, ast.Call) and getattr(node.func, 'id', '') == 'setup':
+            return {
+                keyword.arg: ast.literal_eval(keyword.value)
+                for keyword in node.keywords
+                if keyword.arg in ('version', 'install_requires', 'entry_points')
+            }
+    raise AssertionError('setup.py does not call setup()')
+
+
+def depends(manifest):
+    return {element.text for element in manifest if element.tag.endswith('depend')}
+
+
+def source_files():
+    return sorted(PACKAGE.rglob('*.py'))
+
+
+def test_manifest_is_format_3(manifest):
+    assert manifest.tag == 'package'
+    assert manifest.get('format') == '3'
+    assert manifest.findtext('name') == 'sspinnpose_ros'
+    assert manifest.findtext('export/build_type') == 'ament_python'
+    assert manifest.find('maintainer').get('email')
+    licence = manifest.find('license')
+    assert licence.text == 'Apache-2.0'
+    assert 'Apache License' in (ROOT / licence.get('file')).read_text()
+
+
+def test_versions_agree(manifest, setup_arguments):
+    text = (PACKAGE / '__init__.py').read_text()
+    in_package = re.search(r"^__version__ = '(.+)'$", text, re.MULTILINE).group(1)
+    assert in_package == setup_arguments['version'] == manifest.findtext('version')
+    assert metadata.version('sspinnpose_ros') == in_package
+
+
+def test_dependencies_are_keys_that_rosdep_knows(manifest):
+    assert depends(manifest) <= ROSDEP_KEYS
+
+
+def test_imports_are_dependencies(manifest):
+    allowed = depends(manifest) | set(sys.stdlib_module_names) | {'sspinnpose_ros'}
+    for path in source_files():
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Import):
+                names = [alias.name for alias in node.names]
+            elif isinstance(node, ast.ImportFrom) and not node.level:
+                names = [node.module]
+            else:
+                continue
+            for name in (name.partition('.')[0] for name in names):
+                if name not in OPTIONAL_MODULES:
+                    where = f'{path.relative_to(ROOT)}:{node.lineno} imports {name}'
+                    assert KEY_OF_MODULE.get(name, name) in allowed, where
+
+
+def test_no_ros_package_is_required_of_pip(setup_arguments):
+    assert set(setup_arguments['install_requires']) == {'click', 'numpy', 'pyyaml'}
+
+
+def test_entry_points_exist(setup_arguments):
+    for line in setup_arguments['entry_points']['console_scripts']:
+        _, module, function = re.fullmatch(r'(\w+) = ([\w.]+):(\w+)', line).groups()
+        path = ROOT / f'{module.replace(".", "/")}.py'
+        names = [node.name for node in ast.parse(path.read_text()).body if hasattr(node, 'name')]
+        assert function in names, f'{line}: {path.name} has no {function}'
+
+
+def test_every_folder_of_modules_is_a_package():
+    for folder in {path.parent for path in source_files()}:
+        assert (folder / '__init__.py').is_file(), f'setup.py leaves {folder} out'
+
+
+def test_every_requirement_is_pinned():
+    for path in (ROOT / 'requirements').glob('*.txt'):
+        for line in path.read_text().splitlines():
+            if line and not line.startswith('#'):
+                assert re.fullmatch(r'[\w-]+(\[\w+\])?==[\w.]+', line), f'{path.name}: {line}'
+
+
+def test_only_a_machine_without_ros_builds_tf2_msgs():
+    assert (ROOT / 'third_party/tf2_msgs/COLCON_IGNORE').is_file()
+
+
+@pytest.mark.ros
+def test_tf_message_is_the_one_everybody_else_speaks():
+    tf2_msgs = pytest.importorskip('tf2_msgs')
+    prefix = Path(tf2_msgs.__file__).parents[4]
+    description = prefix / 'share/tf2_msgs/msg/TFMessage.json'
+    if not description.is_file():
+        pytest.skip(f'{prefix} carries no type descriptions')
+    hashes = {
+        entry['type_name']: entry['hash_string']
+        for entry in json.loads(description.read_text())['type_hashes']
+    }
+    assert hashes['tf2_msgs/msg/TFMessage'] == TF_MESSAGE_HASH
+
+
+@pytest.fixture(scope='module')
+def wheel(tmp_path_factory):
+    """Build the package as pip does and return its source and the names inside."""
+    folder = tmp_path_factory.mktemp('wheel')
+    if tuple(int(part) for part in metadata.version('setuptools').split('.')[:1]) < (71,):
+        pytest.skip('setuptools here needs another package to build a wheel')
+    source = copytree(
+        ROOT, folder / 'source', ignore=ignore_patterns('.*', 'build', 'install', 'log', 'test')
+    )
+    options = ['-qq', '--no-deps', '--no-build-isolation', '--wheel-dir', folder]
+    subprocess.run(
+        [sys.executable, '-m', 'pip', 'wheel', *options, source], check=True, timeout=120
+    )
+    (path,) = folder.glob('*.whl')
+    return source, set(zipfile.ZipFile(path).namelist())
+
+
+def test_wheel_holds_every_module_and_model(wheel):
+    source, names = wheel
+    package = source / 'sspinnpose_ros'
+    wanted = [path for path in package.rglob('*') if path.suffix in ('.py', '.json')]
+    wanted += [path for path in (package / 'models').rglob('*') if path.is_file()]
+    assert {str(path.relative_to(source)) for path in wanted} <= names
+
+
+@pytest.mark.parametrize('folder', ['launch', 'config', 'rviz', 'urdf'])
+def test_wheel_holds_what_goes_to_share(wheel, folder):
+    source, names = wheel
+    for path in (source / folder).glob('*.*'):
+        assert any(name.endswith(f'/share/sspinnpose_ros/{folder}/{path.name}') for name in names)
+
+
+def test_wheel_leaves_scripts_to_pip(wheel):
+    assert not [name for name in wheel[1] if name.endswith(('/estimator', '/sspinnpose'))]
+
+
+def test_wheel_is_found_by_ament(wheel):
+    marker = 'data/share/ament_index/resource_index/packages/sspinnpose_ros'
+    assert any(name.endswith(marker) for name in wheel[1])
+    assert (ROOT / 'resource/sspinnpose_ros').is_file()

@@ -1,0 +1,237 @@
+"""Follow the estimator's state through resets, gaps and missing sensors."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from sspinnpose_ros.core.conventions import SENSORS
+from sspinnpose_ros.core.estimate import Estimate
+from sspinnpose_ros.core.estimate_status import Level
+from sspinnpose_ros.core.frame import Frame
+from sspinnpose_ros.core.pipeline import Outcome, Pipeline, PipelineConfig
+from sspinnpose_ros.core.recent_frames import RecentFrames
+from sspinnpose_ros.core.recent_residual import RecentResidual
+from sspinnpose_ros.core.recent_values import RecentValues
+from sspinnpose_ros.core.stream_timing import StreamTimer
+from sspinnpose_ros.core.synchronizer import Synchronizer, SynchronizerConfig
+
+
+class Counter:
+    """An estimator whose pelvis moves a metre a step and which fails on demand."""
+
+    rate_hz = 100.0
+
+    def __init__(self) -> None:
+        self.mounted = np.ones(7, dtype=bool)
+
+    def initial_state(self) -> int:
+        return 0
+
+    def step(self, state: int, frame: Frame) -> tuple[int, Estimate]:
+        zeros = np.zeros((2, 2))
+        estimate = Estimate(
+            time_s=frame.time_s,
+            q=np.full(9, float(state)),
+            qd=np.zeros(9),
+            qdd=np.zeros(9),
+            effort=np.zeros(6),
+            contact_force=np.zeros((2, 2, 2)),
+            ground_force=zeros,
+            cop_forward=np.full(2, np.nan),
+            sole_wrench=np.zeros((2, 3)),
+            pelvis_residual=np.zeros(3),
+            virtual_imu=np.zeros((7, 3)),
+            residual=np.zeros((7, 3)),
+            present=frame.present,
+        )
+        if frame.imu[0, 0] == 666.0:
+            estimate = dataclasses.replace(estimate, effort=np.full(6, np.nan))
+        return state + 1, estimate
+
+
+def run(
+    pipeline: Pipeline,
+    *,
+    begin: int = 0,
+    end: int = 20,
+    sensors: tuple[str, ...] = SENSORS,
+    force: float = 1.0,
+) -> list[Outcome]:
+    outcomes = []
+    for index in range(begin, end):
+        for sensor in sensors:
+            sample = np.full(6, force + 1e-3 * index * (force != 666.0))
+            sample[5] = index
+            pipeline.push(
+                sensor=sensor, stamp_s=0.01 * index, sample=sample, arrival_s=0.01 * index
+            )
+            outcomes += pipeline.drain(now_s=0.01 * index)
+    return outcomes
+
+
+@pytest.fixture
+def pipeline() -> Pipeline:
+    return Pipeline(
+        synchronizer=Synchronizer(sensors=SENSORS, config=SynchronizerConfig()),
+        estimator=Counter(),  # type: ignore[arg-type]
+        config=PipelineConfig(settle_s=0.1),
+    )
+
+
+def steps(outcomes: list[Outcome]) -> list[float]:
+    return [float('nan') if o.estimate is None else o.estimate.q[0] for o in outcomes]
+
+
+def test_state_is_carried_from_frame_to_frame(pipeline: Pipeline) -> None:
+    outcomes = run(pipeline)
+    assert steps(outcomes) == list(range(20))
+    assert [o.status.level for o in outcomes] == [Level.WARN] * 9 + [Level.OK] * 11
+    assert 'settling' in outcomes[0].status.message
+
+
+def test_a_reset_starts_afresh(pipeline: Pipeline) -> None:
+    run(pipeline)
+    pipeline.reset()
+    assert steps(run(pipeline, begin=20, end=25)) == [0, 1, 2, 3, 4]
+
+
+def test_a_gap_in_the_stamps_starts_afresh(pipeline: Pipeline) -> None:
+    run(pipeline)
+    outcomes = run(pipeline, begin=400, end=410)
+    assert pipeline.synchronizer.statistics.resets == 1
+    assert steps(outcomes) == list(range(10))
+
+
+def test_without_calibration_there_is_an_error_and_no_estimate() -> None:
+    pipeline = Pipeline(
+        synchronizer=Synchronizer(sensors=SENSORS, config=SynchronizerConfig()), estimator=None
+    )
+    outcomes = run(pipeline)
+    assert len(outcomes) == 20
+    assert all(o.estimate is None and o.status.level == Level.ERROR for o in outcomes)
+    pipeline.estimator = Counter()  # type: ignore[assignment]
+    assert steps(run(pipeline, begin=20, end=22)) == [0, 1]
+
+
+def test_missing_sensors_are_named(pipeline: Pipeline) -> None:
+    outcomes = run(pipeline, end=60, sensors=SENSORS[:-2])
+    assert outcomes[-1].status.level == Level.WARN
+    assert outcomes[-1].status.missing == SENSORS[-2:]
+    assert outcomes[-1].estimate is not None
+
+
+def test_sensors_that_are_not_worn_are_not_missed() -> None:
+    pipeline = Pipeline(
+        synchronizer=Synchronizer(sensors=SENSORS[:4], config=SynchronizerConfig()),
+        estimator=Counter(),  # type: ignore[arg-type]
+        config=PipelineConfig(settle_s=0.0),
+    )
+    outcomes = run(pipeline, sensors=SENSORS[:4])
+    assert {o.status.level for o in outcomes} == {Level.OK}
+
+
+def test_too_few_sensors_stop_the_estimates(pipeline: Pipeline) -> None:
+    run(pipeline)
+    outcomes = run(pipeline, begin=20, end=60, sensors=SENSORS[:2])
+    assert outcomes[-1].estimate is None
+    assert outcomes[-1].status.level == Level.STALE
+    back = run(pipeline, begin=60, end=80)
+    assert steps(back)[-1] < 25
+
+
+def test_what_is_not_finite_never_leaves(pipeline: Pipeline) -> None:
+    run(pipeline)
+    outcomes = run(pipeline, begin=20, end=22, force=666.0)
+    assert all(o.estimate is None and o.status.level == Level.ERROR for o in outcomes)
+    assert steps(run(pipeline, begin=22, end=24)) == [0, 1]
+
+
+def test_nothing_is_estimated_from_impossible_signals(pipeline: Pipeline) -> None:
+    run(pipeline)
+    pipeline.faults = ('foot_r turns too fast.',)
+    (outcome,) = run(pipeline, begin=20, end=21)
+    assert outcome.estimate is None
+    assert outcome.status.level == Level.ERROR
+    assert outcome.status.message == 'foot_r turns too fast.'
+    pipeline.faults = ()
+    assert steps(run(pipeline, begin=21, end=23)) == [0, 1]
+
+
+def frame(time_s: float, missing: int | None = None) -> Frame:
+    present = np.arange(7) != (-1 if missing is None else missing)
+    return Frame(time_s=time_s, imu=np.full((7, 6), time_s), present=present)
+
+
+def test_recent_frames_give_the_longest_complete_stretch() -> None:
+    recent = RecentFrames(capacity=50)
+    assert len(recent.longest_complete(SENSORS).time_s) == 0
+    for index in range(100):
+        recent.append(frame(0.01 * index, missing=3 if index in (60, 90) else None))
+    assert len(recent) == 50
+    np.testing.assert_allclose(recent.last(3).time_s, [0.97, 0.98, 0.99])
+    chosen = recent.longest_complete(SENSORS)
+    np.testing.assert_allclose(chosen.time_s[[0, -1]], [0.61, 0.89])
+    assert chosen.acceleration.shape == (29, 7, 3)
+    assert len(recent.longest_complete(('pelvis', 'foot_l')).time_s) == 50
+
+
+def test_a_jump_in_time_ends_a_stretch() -> None:
+    recent = RecentFrames(capacity=100)
+    for index in range(60):
+        recent.append(frame(0.01 * index + (5.0 if index >= 40 else 0.0)))
+    np.testing.assert_allclose(recent.longest_complete(SENSORS).time_s[[0, -1]], [0.0, 0.39])
+
+
+def test_recent_values_keep_the_newest() -> None:
+    values = RecentValues(capacity=10)
+    assert np.isnan(values.percentiles(50.0)).all()
+    for value in range(25):
+        values.append(float(value))
+    assert values.percentiles(0.0, 100.0) == (15.0, 24.0)
+
+
+def test_timing_of_a_stream() -> None:
+    timer = StreamTimer()
+    assert not timer.heard
+    assert timer.read(now_s=0.0).age_s == float('inf')
+    for index in range(100):
+        stamp_s = 0.01 * index + 0.001 * (index % 2)
+        timer.note(stamp_s=stamp_s - 5.0, arrival_s=stamp_s)
+    timing = timer.read(now_s=1.0)
+    assert timing.rate_hz == pytest.approx(100.0)
+    assert timing.jitter_s == pytest.approx(0.002)
+    assert timing.age_s == pytest.approx(5.009)
+    assert timing.silent_s == pytest.approx(0.009)
+
+
+def test_residuals_forget() -> None:
+    recent = RecentResidual(rate_hz=100.0, memory_s=0.1)
+    residual = np.zeros((7, 3))
+    residual[0] = [3.0, 4.0, 1.0]
+    residual[1] = np.nan
+    recent.append(residual)
+    np.testing.assert_allclose(recent.root_mean_square()[0], [5.0, 1.0])
+    assert np.isnan(recent.root_mean_square()[1]).all()
+    for _ in range(300):
+        recent.append(np.zeros((7, 3)))
+    assert recent.root_mean_square().max() < 1e-3
+
+
+def test_a_worn_sensor_without_mounting_is_reported_missing(pipeline: Pipeline) -> None:
+    pipeline.estimator.mounted = np.array([name != 'pelvis' for name in SENSORS])
+    outcomes = run(pipeline)
+    assert outcomes
+    assert all(outcome.status.missing == ('pelvis',) for outcome in outcomes)
+    assert outcomes[-1].status.level == Level.WARN
+
+
+def test_estimates_are_marked_until_their_signals_were_checked(pipeline: Pipeline) -> None:
+    pipeline.unchecked = True
+    status = run(pipeline)[-1].status
+    assert status.level == Level.WARN
+    assert 'not checked' in status.message
+    pipeline.unchecked = False
+    assert run(pipeline, begin=20, end=40)[-1].status.level == Level.OK
