@@ -143,6 +143,9 @@ def draw_gait(
     both[..., 0] -= tilt[:, None]
     forces = np.stack([force, np.roll(force, NODES // 2, 0)], 1)
     forces[..., 1] = np.maximum(forces[..., 1], 0.0)
+    # Over a cycle the ground carries the body and neither drives nor brakes it.
+    forces[..., 1] /= forces[..., 1].sum(1).mean()
+    forces[..., 0] -= forces[..., 1] * forces[..., 0].sum(1).mean()
     return GaitTarget(
         kind=kind,
         style=style,
