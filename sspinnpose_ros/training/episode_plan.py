@@ -7,7 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from sspinnpose_ros.core.body import body_from_anthropometry
+from sspinnpose_ros.core.contact import contact_points
 from sspinnpose_ros.core.conventions import GRAVITY
+from sspinnpose_ros.core.kinematics import kinematics
 from sspinnpose_ros.training.gait_style import NODES, STYLES, GaitTarget, draw_gait, draw_person
 
 PERIOD_S = 0.01
@@ -28,6 +31,10 @@ PROGRAMS = (
 """What wearers do in an episode."""
 
 _SHORTEST_PART_S = 1.7
+_CARRYING_M = 0.02
+"""How much lower the point of a foot is that carries it."""
+_HURRY_SHARE = 0.4
+"""How much of a step that is too short is made up for by more of them, the rest by the hips."""
 _DURATION_JITTER = 0.03
 _AMPLITUDE_JITTER = 0.05
 
@@ -174,7 +181,12 @@ def _follow(
     among[moving < 1e-9] = 1.0 / len(gaits)
     # Step length and cadence share a change of speed as in `draw_gait`.
     amplitude, cadence = moving**0.58, moving**0.42
-    frequency = cadence * (among @ [1.0 / targets[number].duration_s for number in gaits])
+    reach_needed = [_reach_needed(targets[number]) for number in gaits]
+    hurry_needed = [
+        need**_HURRY_SHARE / targets[number].duration_s
+        for need, number in zip(reach_needed, gaits, strict=True)
+    ]
+    frequency = cadence * (among @ hurry_needed)
     strides = np.arange(40)
     hurry = 1.0 + _DURATION_JITTER * np.clip(rng.normal(size=40), -2.0, 2.0)
     reach = 1.0 + _AMPLITUDE_JITTER * np.clip(rng.normal(size=(2, 40)), -2.0, 2.0)
@@ -192,6 +204,7 @@ def _follow(
         target, share = targets[number], among[:, column]
         mean = target.angles.mean(0)
         swing = (_at(target.angles, phase) - mean) * np.repeat(varied, 3, axis=1)
+        swing[:, [0, 3]] *= reach_needed[column] ** (1.0 - _HURRY_SHARE)
         angles += share[:, None] * (mean + swing)
         force += share[:, None, None] * _at(target.force, phase)
         tilt += share * _at(target.tilt, phase)
@@ -229,6 +242,28 @@ def _speed_up(plan: EpisodePlan) -> EpisodePlan:
     angles[:, [2, 5]] += gain[:, None]
     force[..., 0] += gain[:, None] * force[..., 1]
     return EpisodePlan(**{**plan.__dict__, 'angles': angles, 'force': force})
+
+
+def _reach_needed(target: GaitTarget) -> float:
+    """Return how far the speed is ahead of the one at which the aimed angles would not slip.
+
+    The published angles are those of many people, and of legs that also turn about the vertical,
+    which makes steps longer than the plane shows.
+    """
+    body = body_from_anthropometry(
+        mass_kg=np.array(target.mass_kg), height_m=np.array(target.height_m)
+    )
+    q, qd = np.zeros((NODES, 9)), np.zeros((NODES, 9))
+    q[:, 2], q[:, 3:] = target.tilt, target.angles
+    qd[:, 2:] = 0.5 * NODES * (np.roll(q, -1, 0) - np.roll(q, 1, 0))[:, 2:]
+    points = contact_points(
+        body=body, motion=kinematics(body=body, q=q, qd=qd, qdd=np.zeros_like(q))
+    )
+    height = points.position[..., 1]
+    carrying = np.exp((height.min((1, 2), keepdims=True) - height) / _CARRYING_M)
+    load = target.force[..., 1, None] * carrying / carrying.sum(-1, keepdims=True)
+    stride = -(load * points.velocity[..., 0]).sum() / load.sum()
+    return float(np.clip(target.speed_mps * target.duration_s / max(stride, 0.1), 0.75, 1.4))
 
 
 def _at(cycle: np.ndarray, phase: np.ndarray) -> np.ndarray:

@@ -26,10 +26,10 @@ from sspinnpose_ros.training.collocation import (
 from sspinnpose_ros.training.episode_plan import PERIOD_S, SAMPLES, EpisodePlan, draw_plans
 from sspinnpose_ros.training.synthetic_gait import MotionSamples, vary_body, with_effort
 
-LARGEST_RESIDUAL = 0.03
+LARGEST_RESIDUAL = 0.02
 """Root-mean-square pelvis residual of an episode that is still believed, body weights."""
 
-LARGEST_SLIP_MPS = 0.3
+LARGEST_SLIP_MPS = 0.5
 """Slip of an episode that is still believed."""
 
 _KNOT = 4
