@@ -263,7 +263,7 @@ def _reach_needed(target: GaitTarget) -> float:
     carrying = np.exp((height.min((1, 2), keepdims=True) - height) / _CARRYING_M)
     load = target.force[..., 1, None] * carrying / carrying.sum(-1, keepdims=True)
     stride = -(load * points.velocity[..., 0]).sum() / load.sum()
-    return float(np.clip(target.speed_mps * target.duration_s / max(stride, 0.1), 0.75, 1.4))
+    return float(np.clip(target.speed_mps * target.duration_s / max(stride, 0.1), 0.75, 1.6))
 
 
 def _at(cycle: np.ndarray, phase: np.ndarray) -> np.ndarray:
