@@ -53,7 +53,7 @@ class LossScales:
     acceleration: float = 7.0
     pelvis_acceleration: float = 0.7
     pelvis_force: float = 0.05
-    pelvis_moment: float = 0.02
+    pelvis_moment: float = 0.005
     slip: float = 0.15
     gap: float = 0.015
     penetration: float = 0.01
