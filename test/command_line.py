@@ -13,6 +13,7 @@ from sspinnpose_ros.cli import main as command_line
 from sspinnpose_ros.core.conventions import SENSORS
 from sspinnpose_ros.core.model_file import Model, save_model
 from sspinnpose_ros.core.network_step import expected_shapes
+from sspinnpose_ros.core.uncertainty import head_shapes
 
 
 @dataclass(frozen=True)
@@ -47,6 +48,10 @@ def write_model(path: Path, *, hidden: int = 8) -> Path:
     weights = {
         name: rng.normal(scale=0.1, size=shape).astype(np.float32)
         for name, shape in expected_shapes(hidden).items()
+    }
+    weights |= {
+        name: np.full(shape, -3.0 if len(shape) == 1 else 0.001, np.float32)
+        for name, shape in head_shapes(hidden).items()
     }
     save_model(
         path,

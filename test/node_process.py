@@ -34,6 +34,7 @@ from sspinnpose_ros.cli.private_domain import domain_environment
 from sspinnpose_ros.core.conventions import SENSORS
 from sspinnpose_ros.core.model_file import Model, save_model
 from sspinnpose_ros.core.network_step import expected_shapes
+from sspinnpose_ros.core.uncertainty import head_shapes
 
 PATIENCE_S = 30.0
 """Time limit of anything that is waited for; a loaded machine may need seconds."""
@@ -44,6 +45,9 @@ TOPICS: Mapping[str, tuple[Any, Any]] = {
     'human/joint_states': (JointState, 100),
     'human/wrench/foot_r': (WrenchStamped, 100),
     'human/wrench/foot_l': (WrenchStamped, 100),
+    'human/uncertainty': (JointState, 100),
+    'human/wrench_sigma/foot_r': (WrenchStamped, 100),
+    'human/wrench_sigma/foot_l': (WrenchStamped, 100),
     'human/markers': (MarkerArray, 100),
     'human/status': (DiagnosticStatus, 100),
     '/diagnostics': (DiagnosticArray, 100),
@@ -57,6 +61,10 @@ def write_model(folder: Path, *, hidden: int = 8) -> Path:
     weights = {
         name: (0.1 * generator.normal(size=shape)).astype(np.float32)
         for name, shape in expected_shapes(hidden).items()
+    }
+    weights |= {
+        name: np.full(shape, -3.0 if len(shape) == 1 else 0.001, np.float32)
+        for name, shape in head_shapes(hidden).items()
     }
     model = Model(weights=weights, hidden=hidden, rate_hz=100.0, sensors=SENSORS, provenance={})
     save_model(folder, model)

@@ -33,7 +33,9 @@ from sspinnpose_ros.ros.conversions import (
     JointStateMessage,
     SkeletonMessage,
     TFMessage,
+    UncertaintyMessage,
     WrenchMessages,
+    WrenchSigmaMessages,
     set_stamp,
     stamp_ns,
     transform_message,
@@ -135,6 +137,24 @@ def test_wrenches_hold_the_estimate(estimate: Estimate) -> None:
         force, torque = message.wrench.force, message.wrench.torque
         assert [force.x, force.y, force.z] == [row[0], 0.0, row[1]]
         assert [torque.x, torque.y, torque.z] == [0.0, row[2], 0.0]
+
+
+def test_sigmas_hold_the_estimate(estimate: Estimate) -> None:
+    message = UncertaintyMessage().fill(estimate, STAMP_NS)
+    assert stamp_ns(message.header.stamp) == STAMP_NS
+    assert list(message.name) == list(JOINTS)
+    assert list(message.position) == estimate.angle_sigma.tolist()
+    assert list(message.effort) == estimate.effort_sigma.tolist()
+    assert not message.velocity
+    serialize_message(message)
+    messages = WrenchSigmaMessages(world_frame='anna/odom').fill(estimate, STAMP_NS)
+    for message, row in zip(messages, estimate.ground_force_sigma.tolist(), strict=True):
+        assert stamp_ns(message.header.stamp) == STAMP_NS
+        assert message.header.frame_id == 'anna/odom'
+        force, torque = message.wrench.force, message.wrench.torque
+        assert [force.x, force.z] == row
+        assert np.isnan([force.y, torque.x, torque.y, torque.z]).all()
+        serialize_message(message)
 
 
 def matrix(transform: object) -> np.ndarray:

@@ -250,7 +250,7 @@ def test_every_array_of_an_estimate_is_documented() -> None:
     page = text_of('docs/recordings.md')
     for name in ESTIMATE_ROW.names or ():
         pattern = re.sub(rf'_(?:{"|".join(JOINTS)})$', '_<joint>', name)
-        pattern = re.sub(r'^((?:grf|cop)_\w+)_[rl]$', r'\1_<side>', pattern)
+        pattern = re.sub(r'^((?:sigma_)?(?:grf|cop)_\w+)_[rl]$', r'\1_<side>', pattern)
         assert f'`{pattern}`' in page, name
 
 

@@ -51,14 +51,12 @@ def stream(estimator, recording, present):
 def batch(estimator, recording, present):
     """Run the batch pipeline in torch, float64 but for the network."""
     from sspinnpose_ros.core.mechanics import mechanics
-    from sspinnpose_ros.core.network import GaitNetwork
+    from sspinnpose_ros.core.network import GaitNetwork, network_weights
     from sspinnpose_ros.training.recordings import UnlabelledRecording, recorded_streams
     from sspinnpose_ros.training.train import run_network
 
     network = GaitNetwork(hidden=estimator.model.hidden)
-    network.load_state_dict(
-        {name: torch.tensor(value) for name, value in estimator.model.weights.items()}
-    )
+    network.load_state_dict(network_weights(estimator.model.weights))
     streams = recorded_streams(
         [
             UnlabelledRecording(

@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ from sspinnpose_ros.core.conventions import SENSORS
 from sspinnpose_ros.core.errors import ModelError, OutputError
 from sspinnpose_ros.core.model_file import Model, load_model, save_model
 from sspinnpose_ros.core.network_step import expected_shapes
+from sspinnpose_ros.core.uncertainty import HEAD_BIAS, HEAD_WEIGHT, head_shapes
 
 
 @pytest.fixture
@@ -18,7 +20,7 @@ def model():
     return Model(
         weights={
             name: rng.normal(size=shape).astype(np.float32)
-            for name, shape in expected_shapes(8).items()
+            for name, shape in (expected_shapes(8) | head_shapes(8)).items()
         },
         hidden=8,
         rate_hz=100.0,
@@ -80,6 +82,28 @@ def test_a_wrong_description_is_refused_with_a_sentence(saved, changes, words):
     describe(saved, **changes)
     with pytest.raises(ModelError, match=words):
         load_model(saved)
+
+
+def without(model, *names):
+    return replace(model, weights={k: v for k, v in model.weights.items() if k not in names})
+
+
+def test_a_model_without_uncertainty_is_of_version_1_and_loads(tmp_path, model, saved):
+    assert json.loads((saved / 'model.json').read_text())['version'] == 2
+    save_model(tmp_path / 'plain', without(model, HEAD_WEIGHT, HEAD_BIAS))
+    assert json.loads((tmp_path / 'plain' / 'model.json').read_text())['version'] == 1
+    assert set(load_model(tmp_path / 'plain').weights) == set(expected_shapes(8))
+
+
+@pytest.mark.parametrize('name', [HEAD_WEIGHT, HEAD_BIAS])
+def test_a_head_that_is_not_whole_is_refused(tmp_path, model, name):
+    save_model(tmp_path / 'half', without(model, name))
+    with pytest.raises(ModelError, match=name):
+        load_model(tmp_path / 'half')
+    short = replace(model, weights=dict(model.weights) | {name: model.weights[name][:-1]})
+    save_model(tmp_path / 'short', short)
+    with pytest.raises(ModelError, match='shape'):
+        load_model(tmp_path / 'short')
 
 
 def test_missing_and_unreadable_files_are_refused(saved, tmp_path):

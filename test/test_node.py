@@ -110,6 +110,7 @@ def test_every_output_of_the_contract_comes(wearer: Wearer, samples: np.ndarray)
     stamps = wearer.play(samples[:650])
     states = wearer.received['human/joint_states']
     assert len(states) > 500
+    assert len(wearer.received['human/uncertainty']) > 500
     for state in states:
         assert list(state.name) == list(JOINTS)
         for values in (state.position, state.velocity, state.effort):
@@ -125,6 +126,19 @@ def test_every_output_of_the_contract_comes(wearer: Wearer, samples: np.ndarray)
         force = wrenches[-1].wrench.force
         assert np.isfinite([force.x, force.z, wrenches[-1].wrench.torque.y]).all()
         assert force.y == 0.0
+    for sigma in wearer.received['human/uncertainty']:
+        assert list(sigma.name) == list(JOINTS)
+        assert not sigma.velocity
+        for values in (sigma.position, sigma.effort):
+            assert len(values) == len(JOINTS)
+            assert np.isfinite(values).all()
+            assert min(values) > 0.0
+    assert set(stamps_of(wearer.received['human/uncertainty'])) <= set(stamps.tolist())
+    for side in 'rl':
+        sigmas = wearer.received[f'human/wrench_sigma/foot_{side}']
+        assert len(sigmas) > 100
+        assert {sigma.header.frame_id for sigma in sigmas} == {'odom'}
+        assert min(min(s.wrench.force.x, s.wrench.force.z) for s in sigmas) > 0.0
     status = wearer.received['human/status']
     assert status[-1].level in (OK, WARN)
     assert {value.key for value in status[-1].values} >= {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections import defaultdict
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,7 @@ from sspinnpose_ros.core.kinematics import kinematics
 from sspinnpose_ros.core.model_file import load_model
 from sspinnpose_ros.core.mounting import aligned_mounting
 from sspinnpose_ros.core.subject import load_subject
+from sspinnpose_ros.core.uncertainty import head_shapes
 from sspinnpose_ros.core.urdf import body_urdf, hip_half_width
 
 SECONDS = 4.0
@@ -85,6 +87,9 @@ def test_every_topic_is_there_once_a_frame(messages: dict[str, list[Any]]) -> No
         '/human/joint_states': frames,
         '/human/wrench/foot_r': frames,
         '/human/wrench/foot_l': frames,
+        '/human/uncertainty': frames,
+        '/human/wrench_sigma/foot_r': frames,
+        '/human/wrench_sigma/foot_l': frames,
         '/human/status': frames,
     }
 
@@ -112,6 +117,45 @@ def test_wrenches_are_the_ground_reaction_in_sole_axes(
         size = np.hypot(columns[f'grf_forward_{side}'], columns[f'grf_up_{side}'])
         np.testing.assert_allclose(np.linalg.norm(force, axis=1), size, rtol=1e-5)
         assert {m.wrench.force.y for m in found} == {m.wrench.torque.x for m in found} == {0.0}
+
+
+def test_sigmas_agree_with_the_columns(messages: dict[str, list[Any]], out: Path) -> None:
+    columns = load_reference(out / 'estimate.npz')
+    found = [m for _, m in messages['/human/uncertainty']]
+    stamps = [stamp_ns(m) for _, m in messages['/human/joint_states']]
+    assert [stamp_ns(m) for m in found] == stamps
+    assert tuple(found[0].name) == JOINTS
+    assert len(found[0].velocity) == 0
+    for field, kind in (('position', 'angle'), ('effort', 'moment')):
+        values = np.array([getattr(m, field) for m in found])
+        assert (values > 0.0).all()
+        for index, joint in enumerate(JOINTS):
+            np.testing.assert_allclose(
+                values[:, index], columns[f'sigma_{kind}_{joint}'], rtol=1e-6
+            )
+    for side in SIDES:
+        found = [m for _, m in messages[f'/human/wrench_sigma/foot_{side}']]
+        assert {m.header.frame_id for m in found} == {'odom'}
+        for axis, name in (('x', 'forward'), ('z', 'up')):
+            values = np.array([getattr(m.wrench.force, axis) for m in found])
+            np.testing.assert_allclose(values, columns[f'sigma_grf_{name}_{side}'], rtol=1e-6)
+
+
+def test_a_model_without_sigmas_writes_none(tmp_path: Path, estimator: Estimator) -> None:
+    weights = {k: v for k, v in estimator.model.weights.items() if k not in head_shapes(1)}
+    plain = Estimator(
+        model=dataclasses.replace(estimator.model, weights=weights),
+        subject=estimator.subject,
+        mounting=aligned_mounting(),
+    )
+    out = estimate(tmp_path, plain, swinging(seconds=1.0))
+    columns = load_reference(out / 'estimate.npz')
+    assert np.isfinite(columns['angle_knee_angle_r']).all()
+    assert np.isnan(columns['sigma_angle_knee_angle_r']).all()
+    with Reader(out / 'bag') as reader:
+        topics = {connection.topic for connection in reader.connections}
+    assert '/human/joint_states' in topics
+    assert not any('uncertainty' in topic or 'sigma' in topic for topic in topics)
 
 
 def test_transforms_put_every_joint_where_kinematics_does(

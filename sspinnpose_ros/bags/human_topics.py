@@ -24,7 +24,7 @@ class HumanTopics:
 
     Attributes:
         arrays: as in estimate.npz: `time` since the first IMU stamp, angles, velocities,
-            moments, ground reactions, `status`.
+            moments, ground reactions, `sigma_*` where the node sends them, `status`.
         latency_s: (n,) from the stamp to when the recorder had received the joint states.
 
     """
@@ -50,6 +50,8 @@ def read_human_topics(path: Path) -> HumanTopics:
     store = get_typestore(TYPES)
     states: dict[int, tuple[Any, int]] = {}
     wrenches: dict[str, dict[int, tuple[float, float]]] = {side: {} for side in SIDES}
+    sigmas: dict[int, Any] = {}
+    force_sigmas: dict[str, dict[int, tuple[float, float]]] = {side: {} for side in SIDES}
     pelvis: dict[int, float] = {}
     levels: dict[int, int] = {}
     origin_ns: int | None = None
@@ -66,6 +68,13 @@ def read_human_topics(path: Path) -> HumanTopics:
                 message = store.deserialize_cdr(raw, connection.msgtype)
                 force = message.wrench.force  # type: ignore[attr-defined]
                 wrenches[topic[-1]][_stamp(message)] = (force.x, force.z)
+            elif topic == '/human/uncertainty':
+                message = store.deserialize_cdr(raw, connection.msgtype)
+                sigmas[_stamp(message)] = message
+            elif topic.startswith('/human/wrench_sigma/'):
+                message = store.deserialize_cdr(raw, connection.msgtype)
+                force = message.wrench.force  # type: ignore[attr-defined]
+                force_sigmas[topic[-1]][_stamp(message)] = (force.x, force.z)
             elif topic == '/tf':
                 message = store.deserialize_cdr(raw, connection.msgtype)
                 first = message.transforms[0]  # type: ignore[attr-defined]
@@ -89,6 +98,8 @@ def read_human_topics(path: Path) -> HumanTopics:
             [[wrenches[side].get(stamp, (np.nan, np.nan)) for side in SIDES] for stamp in stamps]
         ),
     )
+    if sigmas:
+        arrays |= _sigma_arrays(stamps, sigmas=sigmas, force_sigmas=force_sigmas)
     arrays['status'] = np.array([levels.get(stamp, 0) for stamp in stamps], dtype=np.uint8)
     latency = np.array([states[stamp][1] - stamp for stamp in stamps]) * 1e-9
     return HumanTopics(arrays=arrays, latency_s=latency)
@@ -118,6 +129,25 @@ def _arrays(
         forward, up = force[:, index, 0], force[:, index, 1]
         arrays[f'grf_forward_{side}'] = cos[:, index] * forward - sin[:, index] * up
         arrays[f'grf_up_{side}'] = sin[:, index] * forward + cos[:, index] * up
+    return arrays
+
+
+def _sigma_arrays(
+    stamps: list[int],
+    *,
+    sigmas: dict[int, Any],
+    force_sigmas: dict[str, dict[int, tuple[float, float]]],
+) -> dict[str, np.ndarray]:
+    unknown = np.full(len(JOINTS), np.nan)
+    arrays = {}
+    for kind, field in (('angle', 'position'), ('moment', 'effort')):
+        values = np.array([getattr(sigmas[s], field) if s in sigmas else unknown for s in stamps])
+        for index, joint in enumerate(JOINTS):
+            arrays[f'sigma_{kind}_{joint}'] = values[:, index]
+    for side in SIDES:
+        force = np.array([force_sigmas[side].get(s, (np.nan, np.nan)) for s in stamps])
+        arrays[f'sigma_grf_forward_{side}'] = force[:, 0]
+        arrays[f'sigma_grf_up_{side}'] = force[:, 1]
     return arrays
 
 

@@ -179,6 +179,7 @@ def estimate_recording(
         mounting=mounting,
         sensors=sensors,
         origin_ns=bag.origin_ns,
+        with_sigma=estimator.tells_sigma,
     )
     with closing(EstimateTable(folder / 'rows.partial')) as table:
         try:
@@ -239,6 +240,9 @@ def estimate_rows(outcomes: Sequence[Outcome]) -> np.ndarray:
     effort = np.stack([e.effort for e in estimates])
     force = np.stack([e.ground_force for e in estimates])
     pressure = np.stack([e.cop_forward for e in estimates])
+    angle_sigma = np.stack([e.angle_sigma for e in estimates])
+    effort_sigma = np.stack([e.effort_sigma for e in estimates])
+    force_sigma = np.stack([e.ground_force_sigma for e in estimates])
     columns = {
         'position_pelvis_forward': q[:, 0],
         'position_pelvis_up': q[:, 1],
@@ -250,10 +254,14 @@ def estimate_rows(outcomes: Sequence[Outcome]) -> np.ndarray:
         columns[f'angle_{joint}'] = q[:, 3 + index]
         columns[f'velocity_{joint}'] = qd[:, 3 + index]
         columns[f'moment_{joint}'] = effort[:, index]
+        columns[f'sigma_angle_{joint}'] = angle_sigma[:, index]
+        columns[f'sigma_moment_{joint}'] = effort_sigma[:, index]
     for index, side in enumerate(SIDES):
         columns[f'grf_forward_{side}'] = force[:, index, 0]
         columns[f'grf_up_{side}'] = force[:, index, 1]
         columns[f'cop_forward_{side}'] = pressure[:, index]
+        columns[f'sigma_grf_forward_{side}'] = force_sigma[:, index, 0]
+        columns[f'sigma_grf_up_{side}'] = force_sigma[:, index, 1]
     for name, values in columns.items():
         rows[name][known] = values
     return rows

@@ -26,6 +26,9 @@ ESTIMATE_ROW = np.dtype(
         *((f'moment_{joint}', 'f4') for joint in JOINTS),
         *((f'{kind}_{side}', 'f4') for kind in ('grf_forward', 'grf_up') for side in SIDES),
         *((f'cop_forward_{side}', 'f4') for side in SIDES),
+        *((f'sigma_angle_{joint}', 'f4') for joint in JOINTS),
+        *((f'sigma_moment_{joint}', 'f4') for joint in JOINTS),
+        *((f'sigma_{kind}_{side}', 'f4') for kind in ('grf_forward', 'grf_up') for side in SIDES),
         ('angle_pelvis_tilt', 'f4'),
         ('position_pelvis_forward', 'f4'),
         ('position_pelvis_up', 'f4'),
@@ -34,8 +37,9 @@ ESTIMATE_ROW = np.dtype(
         (STATUS, 'u1'),
     ]
 )
-"""Columns of estimate.npz: s, rad, rad/s, N m, N, m; residuals as `Estimate`; `status` as the
-levels of diagnostic_msgs/DiagnosticStatus."""
+"""Columns of estimate.npz: s, rad, rad/s, N m, N, m; `sigma_*` in the unit of what they belong to,
+NaN from a model without uncertainty; residuals as `Estimate`; `status` as the levels of
+diagnostic_msgs/DiagnosticStatus."""
 
 
 class EstimateTable:
@@ -103,7 +107,7 @@ def load_reference(path: Path) -> dict[str, np.ndarray]:
             'add one value per sample.'
         )
     for name, values in arrays.items():
-        if name.startswith(('angle_', 'moment_', 'grf_')) and values.shape != time.shape:
+        if name.startswith(('angle_', 'moment_', 'grf_', 'sigma_')) and values.shape != time.shape:
             raise RecordingError(
                 f'{name} in {path} has shape {values.shape}, expected {time.shape} as `time`; '
                 'give one value per sample.'

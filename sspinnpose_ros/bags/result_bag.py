@@ -29,6 +29,7 @@ from sspinnpose_ros.bags.imu_bag_writer import BAG_VERSION, TYPES
 from sspinnpose_ros.bags.message_template import STAMP_SENTINEL, MessageTemplate, placeholder
 from sspinnpose_ros.core.body import Body
 from sspinnpose_ros.core.conventions import JOINTS, SEGMENTS, SENSORS, SIDES
+from sspinnpose_ros.core.estimate import Estimate
 from sspinnpose_ros.core.mounting import Mounting
 from sspinnpose_ros.core.pipeline import Outcome
 from sspinnpose_ros.core.skeleton import (
@@ -77,6 +78,7 @@ class ResultBag:
         mounting: Mounting,
         sensors: Sequence[str],
         origin_ns: int,
+        with_sigma: bool,
     ) -> None:
         """Make the recording and say what stays: the skeleton and where the sensors sit.
 
@@ -87,6 +89,7 @@ class ResultBag:
             mounting: how the sensors sit.
             sensors: those that the estimates are made of.
             origin_ns: header stamp of time zero, ns.
+            with_sigma: whether the estimates have sigmas.
 
         """
         self._store = get_typestore(TYPES)
@@ -111,10 +114,14 @@ class ResultBag:
             self._connect(f'/human/wrench/foot_{side}', 'geometry_msgs/msg/WrenchStamped')
             for side in SIDES
         ]
+        self._with_sigma = with_sigma
+        self._sigmas = self._sigma_connections() if with_sigma else []
         self._tf = self._connect('/tf', 'tf2_msgs/msg/TFMessage')
         self._status = self._connect('/human/status', 'diagnostic_msgs/msg/DiagnosticStatus')
         self._joint_template = self._joint_state_template()
         self._wrench_templates = [self._wrench_template(side) for side in SIDES]
+        self._sigma_template = self._joint_sigma_template()
+        self._wrench_sigma_template = self._force_sigma_template()
         self._tf_template = self._skeleton_template(resting_poses(body=body))
 
     def append(self, outcome: Outcome) -> None:
@@ -142,6 +149,7 @@ class ResultBag:
             effort = np.stack([e.effort for e in estimates])
             wrench = np.stack([e.sole_wrench for e in estimates])
             y, w = half_turns(q)
+            sigmas = self._sigma_rows(estimates, stamp_ns=stamp_ns) if self._with_sigma else []
             rows = zip(
                 self._joint_template.fill(
                     stamp_ns=stamp_ns, values=np.concatenate([q[:, 3:], qd[:, 3:], effort], -1)
@@ -153,9 +161,10 @@ class ResultBag:
                 self._tf_template.fill(
                     stamp_ns=stamp_ns, values=np.concatenate([q[:, :2], y, w], -1)
                 ),
+                *sigmas,
                 strict=True,
             )
-        connections = (self._joints, *self._wrenches, self._tf)
+        connections = (self._joints, *self._wrenches, self._tf, *self._sigmas)
         for outcome in pending:
             time = int(self._stamp_ns(np.float64(outcome.frame.time_s)))
             if outcome.estimate is not None:
@@ -166,6 +175,30 @@ class ResultBag:
                 outcome, sensors=self._sensors, last_stamp_ns=self._last_stamp_ns
             )
             self._writer.write(self._status, time, status)
+
+    def _sigma_connections(self) -> list[Connection]:
+        return [
+            self._connect('/human/uncertainty', 'sensor_msgs/msg/JointState'),
+            *(
+                self._connect(
+                    f'/human/wrench_sigma/foot_{side}', 'geometry_msgs/msg/WrenchStamped'
+                )
+                for side in SIDES
+            ),
+        ]
+
+    def _sigma_rows(
+        self, estimates: Sequence[Estimate], *, stamp_ns: np.ndarray
+    ) -> list[list[bytes]]:
+        joints = [np.concatenate([e.angle_sigma, e.effort_sigma]) for e in estimates]
+        force = np.stack([e.ground_force_sigma for e in estimates])
+        return [
+            self._sigma_template.fill(stamp_ns=stamp_ns, values=np.stack(joints)),
+            *(
+                self._wrench_sigma_template.fill(stamp_ns=stamp_ns, values=force[:, side])
+                for side in range(len(SIDES))
+            ),
+        ]
 
     def _stamp_ns(self, time_s: np.ndarray | np.float64) -> np.ndarray:
         return np.asarray(self._origin_ns + np.round(time_s * 1e9).astype(np.int64))
@@ -241,6 +274,31 @@ class ResultBag:
             ),
         )
         return self._template(message, values=3)
+
+    def _joint_sigma_template(self) -> MessageTemplate:
+        count = len(JOINTS)
+        position, effort = (
+            np.array([placeholder(count * kind + joint) for joint in range(count)])
+            for kind in range(2)
+        )
+        message = self._type('sensor_msgs/msg/JointState')(
+            header=self._header(''),
+            name=list(JOINTS),
+            position=position,
+            velocity=np.array([]),
+            effort=effort,
+        )
+        return self._template(message, values=2 * count)
+
+    def _force_sigma_template(self) -> MessageTemplate:
+        message = self._type('geometry_msgs/msg/WrenchStamped')(
+            header=self._header(WORLD),
+            wrench=self._type('geometry_msgs/msg/Wrench')(
+                force=self._vector(placeholder(0), math.nan, placeholder(1)),
+                torque=self._vector(math.nan, math.nan, math.nan),
+            ),
+        )
+        return self._template(message, values=2)
 
     def _skeleton_template(self, poses: Sequence[FramePose]) -> MessageTemplate:
         transforms = []

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
+
+from sspinnpose_ros.core.conventions import JOINTS, SIDES
+
+
+def _unknown(*shape: int) -> np.ndarray:
+    return np.full(shape, np.nan)
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,6 +34,10 @@ class Estimate:
         virtual_imu: (7, 3) what the sensors should have measured, sagittal signals.
         residual: (7, 3) measured minus virtual; NaN where absent.
         present: (7,) bool, sensors the estimate is made of.
+        angle_sigma: (6,) one sigma of the joint angles, rad; NaN from a model without
+            uncertainty, as all sigmas.
+        effort_sigma: (6,) one sigma of `effort`, N m.
+        ground_force_sigma: (2, 2) one sigma of `ground_force`, N.
 
     """
 
@@ -44,3 +54,11 @@ class Estimate:
     virtual_imu: np.ndarray
     residual: np.ndarray
     present: np.ndarray
+    angle_sigma: np.ndarray = field(default_factory=lambda: _unknown(len(JOINTS)))
+    effort_sigma: np.ndarray = field(default_factory=lambda: _unknown(len(JOINTS)))
+    ground_force_sigma: np.ndarray = field(default_factory=lambda: _unknown(len(SIDES), 2))
+
+    @property
+    def has_sigma(self) -> bool:
+        """Whether the sigmas are known."""
+        return not bool(np.isnan(self.angle_sigma).any())

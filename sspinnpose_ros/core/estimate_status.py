@@ -33,7 +33,12 @@ class EstimateStatus:
 
 
 def estimate_status(
-    *, missing: Sequence[str], settling_s: float, unchecked: bool = False
+    *,
+    missing: Sequence[str],
+    settling_s: float,
+    unchecked: bool = False,
+    uncertain: Sequence[str] = (),
+    largest_angle_sigma_deg: float = 0.0,
 ) -> EstimateStatus:
     """Grade an estimate that there is.
 
@@ -41,6 +46,8 @@ def estimate_status(
         missing: sensors that are worn but were absent or have no mounting.
         settling_s: time the estimator still needs after a start, s; not positive once settled.
         unchecked: whether nobody has yet looked at units and gravity of the signals.
+        uncertain: joints whose angle has a larger sigma than it may.
+        largest_angle_sigma_deg: that limit, degrees.
 
     Returns:
         OK, or WARN with every reason.
@@ -53,6 +60,11 @@ def estimate_status(
         reasons.append(f'settling for another {settling_s:.1f} s')
     if unchecked:
         reasons.append('signals not checked yet')
+    if uncertain:
+        reasons.append(
+            f'{", ".join(uncertain)} uncertain by more than {largest_angle_sigma_deg:g} deg '
+            '(one sigma)'
+        )
     if not reasons:
         return EstimateStatus(Level.OK, 'estimating')
     return EstimateStatus(Level.WARN, '; '.join(reasons), tuple(missing))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -22,6 +22,13 @@ from sspinnpose_ros.core.model_file import Model
 from sspinnpose_ros.core.mounting import Mounting, sagittal_signals
 from sspinnpose_ros.core.network_step import NetworkStep
 from sspinnpose_ros.core.subject import Subject
+from sspinnpose_ros.core.uncertainty import (
+    Uncertainty,
+    UncertaintyHead,
+    follow_residual,
+    has_head,
+    unknown_uncertainty,
+)
 from sspinnpose_ros.core.virtual_imu import virtual_imu
 
 LOADED_SHARE = 0.03
@@ -37,6 +44,7 @@ class EstimatorState:
         recurrent: (2, 2, hidden) of the network.
         pelvis_forward: integrated forward position, m.
         last_speed: forward velocity of the previous step, m/s; NaN before the first.
+        residual_square: (7, 2) recent mean squares of the residual, see `follow_residual`.
 
     """
 
@@ -44,6 +52,7 @@ class EstimatorState:
     recurrent: np.ndarray
     pelvis_forward: float
     last_speed: float
+    residual_square: np.ndarray
 
 
 class Estimator:
@@ -63,6 +72,9 @@ class Estimator:
         self.rate_hz = model.rate_hz
         self.body: Body = subject.body()
         self._network = NetworkStep(model.weights)
+        self._head = (
+            UncertaintyHead(model.weights, body=self.body) if has_head(model.weights) else None
+        )
         # A sensor that was never calibrated must never be read; it then counts as absent.
         self.mounted = np.array([name in mounting.sensors for name in model.sensors])
         self._mounting = mounting.arrays(
@@ -77,6 +89,7 @@ class Estimator:
             recurrent=self._network.initial_state(),
             pelvis_forward=0.0,
             last_speed=float('nan'),
+            residual_square=np.full((len(self.mounted), 2), np.nan),
         )
 
     def sagittal(self, imu: np.ndarray) -> np.ndarray:
@@ -133,15 +146,35 @@ class Estimator:
         speed = float(body_state.qd[0])
         last = speed if np.isnan(state.last_speed) else state.last_speed
         forward = state.pelvis_forward + 0.5 * (speed + last) * period
+        estimate = self._estimate(
+            frame=frame, state=body_state, forward=forward, sagittal=sagittal, present=there
+        )
+        residual_square = follow_residual(
+            state.residual_square, residual=estimate.residual, present=present, period_s=period
+        )
+        sigma = self._uncertainty(
+            recurrent=recurrent, present=present, residual_square=residual_square
+        )
         following = EstimatorState(
             inclination=inclination,
             recurrent=recurrent,
             pelvis_forward=forward,
             last_speed=speed,
+            residual_square=residual_square,
         )
-        return following, self._estimate(
-            frame=frame, state=body_state, forward=forward, sagittal=sagittal, present=there
+        return following, replace(
+            estimate,
+            angle_sigma=sigma.angle,
+            effort_sigma=sigma.effort,
+            ground_force_sigma=sigma.ground_force,
         )
+
+    def _uncertainty(
+        self, *, recurrent: np.ndarray, present: np.ndarray, residual_square: np.ndarray
+    ) -> Uncertainty:
+        if self._head is None:
+            return unknown_uncertainty()
+        return self._head(recurrent=recurrent[-1, 0], present=present, mean_square=residual_square)
 
     def _estimate(
         self,
@@ -181,6 +214,11 @@ class Estimator:
             residual=np.where(present[:, None], sagittal - virtual, np.nan),
             present=present,
         )
+
+    @property
+    def tells_sigma(self) -> bool:
+        """Whether the estimates have sigmas: the model is of version 2 or later."""
+        return self._head is not None
 
     @property
     def _weight(self) -> float:

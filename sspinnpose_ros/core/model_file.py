@@ -16,9 +16,12 @@ from sspinnpose_ros.core.atomic_output import folder_beside
 from sspinnpose_ros.core.conventions import SENSORS
 from sspinnpose_ros.core.errors import ModelError
 from sspinnpose_ros.core.network_step import expected_shapes
+from sspinnpose_ros.core.uncertainty import has_head, head_shapes
 
 FORMAT = 'sspinnpose-model'
-VERSION = 1
+VERSION_WITHOUT_SIGMA, VERSION = 1, 2
+"""A model of version 1 has no head for uncertainty; its estimates come without sigmas."""
+
 WEIGHTS_FILE = 'weights.safetensors'
 DESCRIPTION_FILE = 'model.json'
 MAX_WEIGHT_BYTES = 64 * 2**20
@@ -35,7 +38,8 @@ class Model:
     """Hold a network's weights and what they were made for.
 
     Attributes:
-        weights: by the names of `GaitNetwork.state_dict`, float32.
+        weights: by the names of `GaitNetwork.state_dict`, float32; with those of
+            `uncertainty.head_shapes` where the model tells its uncertainty.
         hidden: units of each recurrent layer.
         rate_hz: sample rate of the grid the network runs on.
         sensors: sensors the network has inputs for, in their order.
@@ -69,7 +73,7 @@ def save_model(path: Path, model: Model) -> None:
     blob = _pack({name: np.asarray(w, '<f4') for name, w in sorted(model.weights.items())})
     description = {
         'format': FORMAT,
-        'version': VERSION,
+        'version': VERSION if has_head(model.weights) else VERSION_WITHOUT_SIGMA,
         'hidden': model.hidden,
         'rate_hz': model.rate_hz,
         'sensors': list(model.sensors),
@@ -116,7 +120,10 @@ def load_model(path: Path | str) -> Model:
             'choose another model.'
         )
     weights = _unpack(blob, folder / WEIGHTS_FILE)
-    for name, shape in expected_shapes(hidden).items():
+    shapes = expected_shapes(hidden)
+    if description['version'] == VERSION:
+        shapes |= head_shapes(hidden)
+    for name, shape in shapes.items():
         seen = weights[name].shape if name in weights else None
         if seen != shape:
             raise ModelError(
@@ -129,7 +136,7 @@ def load_model(path: Path | str) -> Model:
                 'train the model again.'
             )
     return Model(
-        weights=weights,
+        weights={name: weights[name] for name in shapes},
         hidden=hidden,
         rate_hz=float(rate),
         sensors=tuple(sensors),
@@ -158,9 +165,10 @@ def _read_description(folder: Path) -> dict[str, Any]:
             f'{file} does not say format = {FORMAT}, expected a sspinnpose model; '
             'choose another model.'
         )
-    if description.get('version') != VERSION:
+    if description.get('version') not in (VERSION_WITHOUT_SIGMA, VERSION):
         raise ModelError(
-            f'{file} has version {description.get("version")!r}, expected {VERSION}; '
+            f'{file} has version {description.get("version")!r}, expected '
+            f'{VERSION_WITHOUT_SIGMA} or {VERSION}; '
             'train the model again with this release.'
         )
     return description

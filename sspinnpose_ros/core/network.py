@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
+import numpy as np
 import torch
 
 from sspinnpose_ros.core.decoder import OUTPUTS
 from sspinnpose_ros.core.features import INPUTS
+from sspinnpose_ros.core.uncertainty import head_shapes
 
 LAYERS = 2
 
@@ -44,5 +48,16 @@ class GaitNetwork(torch.nn.Module):
 
         """
         recurrent, following = self.lstm(inputs, state)
+        return self.read_out(recurrent, inputs), following
+
+    def read_out(self, recurrent: torch.Tensor, inputs: torch.Tensor) -> torch.Tensor:
+        """Return the outputs (B, T, 35) of recurrent outputs (B, T, hidden) and inputs."""
         inner = torch.nn.functional.elu(self.inner(recurrent))
-        return self.outer(inner) + self.skip(inputs), following
+        outputs: torch.Tensor = self.outer(inner) + self.skip(inputs)
+        return outputs
+
+
+def network_weights(weights: Mapping[str, np.ndarray]) -> dict[str, torch.Tensor]:
+    """Return the weights of a model that are `GaitNetwork`'s, without the head of its sigmas."""
+    heads = head_shapes(1)
+    return {name: torch.tensor(value) for name, value in weights.items() if name not in heads}

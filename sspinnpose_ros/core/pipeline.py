@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sspinnpose_ros.core.conventions import SENSORS
+from sspinnpose_ros.core.conventions import JOINTS, SENSORS
 from sspinnpose_ros.core.estimate import Estimate
 from sspinnpose_ros.core.estimate_status import EstimateStatus, Level, estimate_status
 from sspinnpose_ros.core.estimator import Estimator, EstimatorState
@@ -16,6 +16,9 @@ from sspinnpose_ros.core.synchronizer import Synchronizer
 LEFT_OUT = 1.5
 """Frames further apart than this many periods are not consecutive."""
 
+SIGMA_MEMORY_S = 1.0
+"""Sigmas swing with the stride; the verdict looks at their mean over about this time."""
+
 
 @dataclass(frozen=True)
 class PipelineConfig:
@@ -24,11 +27,14 @@ class PipelineConfig:
     Attributes:
         min_sensors: estimates stop while fewer sensors than this are present.
         settle_s: estimates this young after a start are marked WARN, s.
+        largest_angle_sigma_deg: estimates are marked WARN while one sigma of a joint angle is
+            larger than this, degrees.
 
     """
 
     min_sensors: int = 3
     settle_s: float = 1.0
+    largest_angle_sigma_deg: float = 15.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,6 +83,7 @@ class Pipeline:
         self._worn = np.isin(SENSORS, list(synchronizer.statistics.sensors))
         self._state: EstimatorState | None = None
         self._steps = 0
+        self._angle_sigma: np.ndarray | None = None
         self._resets = 0
         self._last_time = -np.inf
 
@@ -126,6 +133,7 @@ class Pipeline:
             )
         if self._state is None:
             self._state, self._steps = self.estimator.initial_state(), 0
+            self._angle_sigma = None
         self._state, estimate = self.estimator.step(self._state, frame)
         self._steps += 1
         if not _is_finite(estimate):
@@ -136,7 +144,26 @@ class Pipeline:
         return Outcome(
             frame,
             estimate,
-            estimate_status(missing=missing, settling_s=settling, unchecked=self.unchecked),
+            estimate_status(
+                missing=missing,
+                settling_s=settling,
+                unchecked=self.unchecked,
+                uncertain=self._uncertain(estimate, period_s=period),
+                largest_angle_sigma_deg=self._config.largest_angle_sigma_deg,
+            ),
+        )
+
+    def _uncertain(self, estimate: Estimate, *, period_s: float) -> tuple[str, ...]:
+        if not estimate.has_sigma:
+            return ()
+        before = estimate.angle_sigma if self._angle_sigma is None else self._angle_sigma
+        part = min(1.0, period_s / SIGMA_MEMORY_S)
+        self._angle_sigma = before + part * (estimate.angle_sigma - before)
+        limit = np.deg2rad(self._config.largest_angle_sigma_deg)
+        return tuple(
+            joint
+            for joint, sigma in zip(JOINTS, self._angle_sigma.tolist(), strict=True)
+            if sigma > limit
         )
 
     def _without(
@@ -152,4 +179,7 @@ def _is_finite(estimate: Estimate) -> bool:
         and np.isfinite(estimate.qd).all()
         and np.isfinite(estimate.effort).all()
         and np.isfinite(estimate.sole_wrench).all()
+        and not np.isinf(estimate.angle_sigma).any()
+        and not np.isinf(estimate.effort_sigma).any()
+        and not np.isinf(estimate.ground_force_sigma).any()
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -17,6 +17,10 @@ LONGEST_GAP_S = 0.1
 """Gap in an estimate over which it is not interpolated."""
 
 
+COLUMNS = ('rmsd', 'rmsd_bias_free', 'bias', 'r2', 'within_one_sigma', 'within_two_sigma')
+"""Fields of `Score` in the table."""
+
+
 @dataclass(frozen=True)
 class Score:
     """Hold how far one curve is from its reference, in the unit of the quantity.
@@ -27,6 +31,9 @@ class Score:
         bias: mean of estimate minus reference.
         r2: coefficient of determination, 1 for a perfect estimate; None for a constant reference.
         samples: reference samples that were compared.
+        within_one_sigma: share of them, 0 to 1, that lie within one sigma of the estimate; None
+            for an estimate without sigma.
+        within_two_sigma: the same of two sigma.
 
     """
 
@@ -35,6 +42,8 @@ class Score:
     bias: float
     r2: float | None
     samples: int
+    within_one_sigma: float | None = None
+    within_two_sigma: float | None = None
 
 
 @dataclass(frozen=True)
@@ -112,7 +121,13 @@ def evaluate(
             valid = np.isfinite(ours) & np.isfinite(theirs)
             if valid.any():
                 compared[valid] = True
-                found[name] = score(ours[valid] * scale[kind], theirs[valid] * scale[kind])
+                scored_curve = score(ours[valid] * scale[kind], theirs[valid] * scale[kind])
+                sigma = estimate.get(f'sigma_{key}')
+                if sigma is not None:
+                    off = np.abs(ours - theirs)
+                    allowed = interpolate(time=time, at=estimate['time'], values=sigma)
+                    scored_curve = with_coverage(scored_curve, off=off, sigma=allowed)
+                found[name] = scored_curve
         return found
 
     angle, moment = scores('angle', JOINTS), scores('moment', JOINTS)
@@ -142,6 +157,25 @@ def score(estimate: np.ndarray, reference: np.ndarray) -> Score:
         r2=None if constant else 1.0 - float((difference**2).sum()) / spread,
         samples=len(reference),
     )
+
+
+def with_coverage(result: Score, *, off: np.ndarray, sigma: np.ndarray) -> Score:
+    """Add how often errors lie within one and two sigma.
+
+    Args:
+        result: of the same curve.
+        off: (n,) size of the error; NaN is left out.
+        sigma: (n,) one sigma in the same unit; NaN is left out.
+
+    Returns:
+        The score with both shares, unchanged where nothing is left.
+
+    """
+    known = np.isfinite(off) & np.isfinite(sigma)
+    if not known.any():
+        return result
+    within = [float((off[known] <= count * sigma[known]).mean()) for count in (1, 2)]
+    return replace(result, within_one_sigma=within[0], within_two_sigma=within[1])
 
 
 def interpolate(*, time: np.ndarray, at: np.ndarray, values: np.ndarray) -> np.ndarray:
@@ -188,6 +222,8 @@ def as_json(result: Evaluation) -> dict[str, Any]:
                 f'bias_{unit}': s.bias,
                 'r2': s.r2,
                 'samples': s.samples,
+                'within_1_sigma': s.within_one_sigma,
+                'within_2_sigma': s.within_two_sigma,
             }
             for name, s in scores.items()
         }
@@ -211,6 +247,16 @@ def as_json(result: Evaluation) -> dict[str, Any]:
         'moment_r2': mean(result.moment, 'r2'),
         'grf_r2': mean(result.grf_up, 'r2'),
         'grf_forward_r2': mean(result.grf_forward, 'r2'),
+        **{
+            f'coverage_{quantity}_{count}_sigma': mean(scores, field)
+            for quantity, scores in (
+                ('angle', result.angle),
+                ('moment', result.moment),
+                ('grf', result.grf_up),
+                ('grf_forward', result.grf_forward),
+            )
+            for count, field in ((1, 'within_one_sigma'), (2, 'within_two_sigma'))
+        },
         'parts': {
             'angle': parts(result.angle, 'deg'),
             'moment': moment_parts,
@@ -225,7 +271,7 @@ def as_json(result: Evaluation) -> dict[str, Any]:
 
 def as_table(result: Evaluation) -> str:
     """Return the scores as lines for a terminal, empty quantities left out."""
-    head = f'{"":<24}{"RMSD":>9}{"bias-free":>11}{"bias":>9}{"R2":>8}'
+    head = f'{"":<24}{"RMSD":>9}{"bias-free":>11}{"bias":>9}{"R2":>8}{"in 1 s":>8}{"in 2 s":>8}'
     lines = [head]
     for title, unit, scores in (
         ('angle', 'deg', result.angle),
@@ -239,21 +285,23 @@ def as_table(result: Evaluation) -> str:
         lines.append(f'{title} [{unit}]')
         lines += [_line(name, s) for name, s in scores.items()]
         if len(scores) > 1:
-            means = [mean_of(scores, field) for field in ('rmsd', 'rmsd_bias_free', 'bias', 'r2')]
+            means = [mean_of(scores, field) for field in COLUMNS]
             lines.append('  ' + _row('mean', *means))
     moment = mean_of(result.moment, 'rmsd')
     if moment is not None:
         lines.append(f'moments in N m/kg: {moment * result.nm_per_kg:.3f}')
+    if mean_of(result.angle | result.moment | result.grf_up, 'within_one_sigma') is not None:
+        lines.append('in 1 s, in 2 s: share within one and two sigma, 0.68 and 0.95 are expected')
     lines.append(f'{result.scored_s:.0f} s compared, {result.mass_kg:g} kg, {result.height_m:g} m')
     return '\n'.join(lines)
 
 
 def _line(name: str, s: Score) -> str:
-    return '  ' + _row(name, s.rmsd, s.rmsd_bias_free, s.bias, s.r2)
+    return '  ' + _row(name, *(getattr(s, field) for field in COLUMNS))
 
 
 def _row(name: str, *values: float | None) -> str:
-    widths = (9, 11, 9, 8)
+    widths = (9, 11, 9, 8, 8, 8)
     cells = (
         f'{"-" if value is None else f"{value:.2f}":>{width}}'
         for value, width in zip(values, widths, strict=True)

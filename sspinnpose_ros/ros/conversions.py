@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from array import array
 from collections.abc import Sequence
 from typing import Any
@@ -61,6 +62,45 @@ class WrenchMessages:
         for message, row in zip(self.messages, estimate.sole_wrench.tolist(), strict=True):
             set_stamp(message.header.stamp, stamp_ns)
             message.wrench.force.x, message.wrench.force.z, message.wrench.torque.y = row
+        return self.messages
+
+
+class UncertaintyMessage:
+    """Own the message of human/uncertainty."""
+
+    def __init__(self) -> None:
+        """Name all six joints; the frame and the velocities stay empty."""
+        self.message = JointState(name=list(JOINTS))
+
+    def fill(self, estimate: Estimate, stamp_ns: int) -> JointState:
+        """Write one sigma of angles (rad) and moments (N m)."""
+        message = self.message
+        set_stamp(message.header.stamp, stamp_ns)
+        message.position = array('d', estimate.angle_sigma.tobytes())
+        message.effort = array('d', estimate.effort_sigma.tobytes())
+        return message
+
+
+class WrenchSigmaMessages:
+    """Own the messages of human/wrench_sigma/foot_r and human/wrench_sigma/foot_l.
+
+    What has no sigma is NaN, since zero would say that it is certain.
+    """
+
+    def __init__(self, *, world_frame: str) -> None:
+        """Put the sigmas along the axes of the world."""
+        self.messages = [WrenchStamped() for _ in SIDES]
+        for message in self.messages:
+            message.header.frame_id = world_frame
+            message.wrench.force.y = math.nan
+            torque = message.wrench.torque
+            torque.x = torque.y = torque.z = math.nan
+
+    def fill(self, estimate: Estimate, stamp_ns: int) -> Sequence[WrenchStamped]:
+        """Write one sigma of the ground reaction (N), right then left."""
+        for message, row in zip(self.messages, estimate.ground_force_sigma.tolist(), strict=True):
+            set_stamp(message.header.stamp, stamp_ns)
+            message.wrench.force.x, message.wrench.force.z = row
         return self.messages
 
 

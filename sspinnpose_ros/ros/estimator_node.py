@@ -167,7 +167,11 @@ class EstimatorNode(LifecycleNode):
         self._pipeline = Pipeline(
             synchronizer=synchronizer,
             estimator=wearer.estimator(),
-            config=PipelineConfig(min_sensors=values['min_sensors'], settle_s=values['settle_s']),
+            config=PipelineConfig(
+                min_sensors=values['min_sensors'],
+                settle_s=values['settle_s'],
+                largest_angle_sigma_deg=values['largest_angle_sigma_deg'],
+            ),
         )
         self._recent = RecentFrames(
             capacity=round(values['calibration_memory_s'] * wearer.model.rate_hz)

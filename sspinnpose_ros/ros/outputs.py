@@ -23,7 +23,9 @@ from sspinnpose_ros.ros.conversions import (
     JointStateMessage,
     SkeletonMessage,
     TFMessage,
+    UncertaintyMessage,
     WrenchMessages,
+    WrenchSigmaMessages,
     static_message,
 )
 from sspinnpose_ros.ros.markers import Markers
@@ -74,6 +76,11 @@ class Outputs:
         self._wrenches = [
             self._publisher(WrenchStamped, f'human/wrench/foot_{side}', STREAM) for side in SIDES
         ]
+        self._uncertainty = self._publisher(JointState, 'human/uncertainty', STREAM)
+        self._wrench_sigmas = [
+            self._publisher(WrenchStamped, f'human/wrench_sigma/foot_{side}', STREAM)
+            for side in SIDES
+        ]
         self._markers = self._publisher(MarkerArray, 'human/markers', STREAM)
         self._status = self._publisher(DiagnosticStatus, 'human/status', STREAM)
         self._diagnostics = self._publisher(DiagnosticArray, '/diagnostics', STREAM)
@@ -90,6 +97,8 @@ class Outputs:
             )
         self._joint_state_message = JointStateMessage()
         self._wrench_messages = WrenchMessages(frame_prefix=frame_prefix)
+        self._uncertainty_message = UncertaintyMessage()
+        self._wrench_sigma_messages = WrenchSigmaMessages(world_frame=frame_prefix + world_frame)
         self._marker_message = Markers(
             sensors=wearer.sensors,
             world_frame=frame_prefix + world_frame,
@@ -124,6 +133,15 @@ class Outputs:
         """Publish the ground reaction on both feet."""
         messages = self._wrench_messages.fill(estimate, stamp_ns)
         for publisher, message in zip(self._wrenches, messages, strict=True):
+            publisher.publish(message)
+
+    def publish_uncertainty(self, estimate: Estimate, stamp_ns: int) -> None:
+        """Publish one sigma of angles, moments and ground reactions, where they are known."""
+        if not estimate.has_sigma:
+            return
+        self._uncertainty.publish(self._uncertainty_message.fill(estimate, stamp_ns))
+        messages = self._wrench_sigma_messages.fill(estimate, stamp_ns)
+        for publisher, message in zip(self._wrench_sigmas, messages, strict=True):
             publisher.publish(message)
 
     def publish_frames(self, estimate: Estimate, stamp_ns: int) -> None:

@@ -161,6 +161,12 @@ PARAMETERS: tuple[Parameter, ...] = (
         range=(0.0, 60.0),
     ),
     Parameter(
+        'largest_angle_sigma_deg',
+        15.0,
+        'Estimates are marked WARN while one sigma of a joint angle is larger than this [deg].',
+        range=(0.1, 180.0),
+    ),
+    Parameter(
         'stale_after_s',
         0.2,
         'Time without an estimate after which the status says STALE [s].',

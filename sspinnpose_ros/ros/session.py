@@ -206,6 +206,7 @@ class Session:
         self._latency.stamp_to_publish.append(age_s)
         outputs.publish_wrenches(estimate, stamp_ns)
         outputs.publish_frames(estimate, stamp_ns)
+        outputs.publish_uncertainty(estimate, stamp_ns)
         if self._marker_step and self._published % self._marker_step == 0:
             outputs.publish_markers(estimate, stamp_ns)
         return age_s

@@ -164,8 +164,17 @@ def draw_gait(
     )
 
 
-def draw_gaits(rng: np.random.Generator, count: int) -> list[GaitTarget]:
-    """Draw a varied population: 62 % walk, 28 % run, 10 % stand; 45 % of the walks are unusual."""
+def draw_gaits(
+    rng: np.random.Generator, count: int, *, variation: float = 1.0
+) -> list[GaitTarget]:
+    """Draw a varied population: 62 % walk, 28 % run, 10 % stand; 45 % of the walks are unusual.
+
+    Args:
+        rng: source of chance.
+        count: persons.
+        variation: as for `draw_gait`.
+
+    """
     gaits = []
     for _ in range(count):
         kind = rng.choice(['walk', 'run', 'stand'], p=[0.62, 0.28, 0.1])
@@ -176,7 +185,7 @@ def draw_gaits(rng: np.random.Generator, count: int) -> list[GaitTarget]:
         }[str(kind)]
         unusual = kind == 'walk' and rng.random() < 0.45
         style = str(rng.choice(STYLES[1:])) if unusual else 'usual'
-        gaits.append(draw_gait(rng, speed_mps=float(speed), style=style))
+        gaits.append(draw_gait(rng, speed_mps=float(speed), style=style, variation=variation))
     return gaits
 
 

@@ -21,7 +21,7 @@ from sspinnpose_ros.core.errors import ModelError
 from sspinnpose_ros.core.features import network_input
 from sspinnpose_ros.core.mechanics import mechanics
 from sspinnpose_ros.core.model_file import Model, save_model
-from sspinnpose_ros.core.network import GaitNetwork, RecurrentState
+from sspinnpose_ros.core.network import GaitNetwork, RecurrentState, network_weights
 from sspinnpose_ros.training.episodes import Episodes, training_episodes
 from sspinnpose_ros.training.gait_style import draw_gaits
 from sspinnpose_ros.training.losses import LossScales, LossWeights, physics_losses, weigh
@@ -35,6 +35,12 @@ from sspinnpose_ros.training.recordings import (
 )
 from sspinnpose_ros.training.sensor_masks import draw_masks
 from sspinnpose_ros.training.synthetic_gait import Motions, MotionSamples, synthesize
+from sspinnpose_ros.training.uncertainty_fit import (
+    LEAST_STRANGERS,
+    UncertaintyConfig,
+    fit_uncertainty,
+    synthesize_strangers,
+)
 from sspinnpose_ros.training.wearer import SensorErrors
 
 RATE_HZ = 100.0
@@ -68,6 +74,7 @@ class TrainingConfig:
         scales: what counts as one in each loss.
         weights: of the losses.
         placement: how far sensors may sit from where they should.
+        uncertainty: how the head that tells the uncertainty is fitted in the end.
 
     """
 
@@ -92,6 +99,7 @@ class TrainingConfig:
     scales: LossScales = field(default_factory=LossScales)
     weights: LossWeights = field(default_factory=LossWeights)
     placement: PlacementPrior = field(default_factory=PlacementPrior)
+    uncertainty: UncertaintyConfig = field(default_factory=UncertaintyConfig)
 
 
 Progress = Callable[[str, int, int, str], None]
@@ -229,9 +237,7 @@ class _Training:
         torch.manual_seed(config.seed)
         self.network = GaitNetwork(hidden=config.hidden if initial is None else initial.hidden)
         if initial is not None:
-            self.network.load_state_dict(
-                {name: torch.tensor(value) for name, value in initial.weights.items()}
-            )
+            self.network.load_state_dict(network_weights(initial.weights))
         self.optimizer = torch.optim.AdamW(
             self.network.parameters(), config.learning_rate, weight_decay=1e-4
         )
@@ -399,11 +405,37 @@ class _Training:
             weights={
                 name: value.detach().numpy().astype(np.float32)
                 for name, value in self.network.state_dict().items()
-            },
+            }
+            | self._fit_uncertainty(),
             hidden=self.network.hidden,
             rate_hz=RATE_HZ,
             sensors=SENSORS,
             provenance=provenance,
+        )
+
+    def _fit_uncertainty(self) -> dict[str, np.ndarray]:
+        config = self.config
+        strangers = synthesize_strangers(
+            max(config.wearers // 4, LEAST_STRANGERS),
+            seed=config.seed,
+            iterations=config.gait_iterations,
+            strangeness=config.uncertainty.strangeness,
+            progress=lambda done, total: self.progress('uncertainty', done, total, ''),
+        )
+        rng = np.random.default_rng([config.seed, 32])
+        return fit_uncertainty(
+            self.network,
+            draw=lambda errors: synthetic_streams(
+                strangers,
+                samples=config.stream,
+                period_s=1 / RATE_HZ,
+                rng=rng,
+                errors=errors,
+            ),
+            errors=config.errors,
+            rng=rng,
+            period_s=1 / RATE_HZ,
+            config=config.uncertainty,
         )
 
     @property
