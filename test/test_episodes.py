@@ -41,7 +41,7 @@ def plans():
 
 @pytest.fixture(scope='module')
 def episodes(plans):
-    return perform(plans, rng=np.random.default_rng(0), iterations=400)
+    return perform(plans, rng=np.random.default_rng(0), iterations=300)
 
 
 def test_the_equations_of_motion_come_to_hold(plans, episodes):
@@ -125,10 +125,10 @@ def test_plans_are_varied_and_seeded():
 
 
 def test_the_same_seed_gives_the_same_episodes():
-    first = training_episodes(1, seed=1, iterations=300)
+    first = training_episodes(1, seed=1, iterations=100)
     assert len(first) == 1
-    again = training_episodes(1, seed=1, iterations=300)
-    unseen = held_out_episodes(1, seed=1, iterations=300)
+    again = training_episodes(1, seed=1, iterations=100)
+    unseen = held_out_episodes(1, seed=1, iterations=100)
     torch.testing.assert_close(first.samples.q, again.samples.q, rtol=0.0, atol=0.0)
     assert unseen.body.mass_kg.tolist() != first.body.mass_kg.tolist()
 
