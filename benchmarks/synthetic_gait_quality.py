@@ -12,7 +12,7 @@ import numpy as np
 import torch
 
 from sspinnpose_ros.core.conventions import GRAVITY
-from sspinnpose_ros.training.episode_plan import PROGRAMS, draw_plans
+from sspinnpose_ros.training.episode_plan import MARGIN, PROGRAMS, draw_plans
 from sspinnpose_ros.training.episodes import perform
 from sspinnpose_ros.training.gait_style import NODES, draw_gaits
 from sspinnpose_ros.training.synthetic_gait import sample, synthesize
@@ -71,7 +71,7 @@ def print_episodes(count: int) -> None:
         if not rows:
             continue
         residual = 100 * episodes.residual[rows].mean(0)
-        aimed = np.stack([plans[row].angles for row in rows])
+        aimed = np.stack([plans[row].angles[MARGIN:-MARGIN] for row in rows])
         off = np.rad2deg(
             np.sqrt(np.square(episodes.samples.q[rows, :, 3:].numpy() - aimed).mean())
         )

@@ -30,7 +30,7 @@ TINY = TrainingConfig(
 )
 
 
-WITH_EPISODES = replace(TINY, seed=1, episodes=1, episode_iterations=300)
+WITH_EPISODES = replace(TINY, seed=1, episodes=1, episode_iterations=100)
 
 
 class Interrupted(Exception):

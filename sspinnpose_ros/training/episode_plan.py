@@ -14,8 +14,10 @@ from sspinnpose_ros.core.kinematics import kinematics
 from sspinnpose_ros.training.gait_style import NODES, STYLES, GaitTarget, draw_gait, draw_person
 
 PERIOD_S = 0.01
-SAMPLES = 900
-"""Of an episode: 9 s at 100 Hz."""
+MARGIN = 24
+"""Samples at either end that are planned but not kept: nothing holds a motion there."""
+SAMPLES = 900 + 2 * MARGIN
+"""Of a plan: 9 s at 100 Hz, and the margins."""
 
 PROGRAMS = (
     'start and stop',

@@ -24,7 +24,7 @@ from sspinnpose_ros.training.collocation import (
     missing_acceleration,
     penalties,
 )
-from sspinnpose_ros.training.episode_plan import PERIOD_S, SAMPLES, EpisodePlan, draw_plans
+from sspinnpose_ros.training.episode_plan import MARGIN, PERIOD_S, SAMPLES, EpisodePlan, draw_plans
 from sspinnpose_ros.training.synthetic_gait import MotionSamples, vary_body, with_effort
 
 LARGEST_RESIDUAL = (0.02, 0.02, 0.1)
@@ -38,7 +38,8 @@ _KNOT = 4
 """Samples between the finest knots."""
 _LEVELS = (1, 4, 16)
 """Finest knots between the knots of each resolution."""
-_LEVEL_SCALE = (0.004, 0.01, 0.02)
+_LEVEL_SCALE = (0.06, 0.3, 0.6)
+"""Size of one unknown, m and rad: wide steps, as Adam has to follow narrow valleys."""
 _SPEED_SCALE_MPS = (0.05, 0.2)
 """Of standing and of moving wearers."""
 
@@ -287,8 +288,19 @@ class _Problem:
     def result(self) -> Episodes:
         """Freeze the solution."""
         with torch.no_grad():
-            q, qd, qdd = self.coordinates()
-            found = self.penalties()
+            kept = slice(MARGIN, SAMPLES - MARGIN)
+            aim = Aim(**{f.name: getattr(self.aim, f.name)[:, kept] for f in fields(Aim)})
+            share = self.contact.share()[:, kept]
+            q, qd, qdd = (value[:, kept] for value in self.coordinates())
+            found = penalties(
+                body=self.over_time,
+                aim=aim,
+                q=q,
+                qd=qd,
+                qdd=qdd,
+                share=share,
+                share_step=share[:, 1:] - share[:, :-1],
+            )
             weight = (self.body.mass_kg * GRAVITY)[:, None, None, None, None]
             return Episodes(
                 body=self.body,
@@ -297,8 +309,8 @@ class _Problem:
                     q=q,
                     qd=qd,
                     qdd=qdd,
-                    contact_force=self.contact.share() * weight,
-                    lean=self.aim.lean,
+                    contact_force=share * weight,
+                    lean=aim.lean,
                 ),
                 residual=found.residual.square().mean(1).sqrt(),
                 slip=found.slip,
