@@ -33,6 +33,7 @@ class Aim:
     Attributes:
         angles: (M, T, 6) joint angles, rad.
         force: (M, T, 2, 2) ground reaction (side, (forward, up)), body weights.
+        forefoot: (M, T, 2) part of it on the forefoot, 0 to 1.
         tilt: (M, T) pelvis tilt, rad.
         lean: (M, T) inclination of the trunk, rad; not an aim but a given.
 
@@ -40,6 +41,7 @@ class Aim:
 
     angles: torch.Tensor
     force: torch.Tensor
+    forefoot: torch.Tensor
     tilt: torch.Tensor
     lean: torch.Tensor
 
@@ -68,11 +70,11 @@ class Penalties:
 class ContactUnknowns:
     """Hold the contact forces in a form that pushes only and respects friction."""
 
-    def __init__(self, force: torch.Tensor) -> None:
-        """Start from (M, T, 2, 2) aimed forces, body weights, shared by heel and toe."""
-        half = (force[..., 1] / 2).clamp_min(1e-3)
-        self.load = torch.log(torch.expm1(half))[..., None].repeat(1, 1, 1, 2).requires_grad_()
-        slope = force[..., 0] / (force[..., 1] + 0.05) / FRICTION
+    def __init__(self, aim: Aim) -> None:
+        """Start from what the motions aim for."""
+        up, slope = aim.force[..., 1], aim.force[..., 0] / (aim.force[..., 1] + 0.05) / FRICTION
+        points = torch.stack([1.0 - aim.forefoot, aim.forefoot], -1) * up[..., None]
+        self.load = torch.log(torch.expm1(points.clamp_min(1e-3))).requires_grad_()
         self.shear = (
             torch.atanh(slope.clamp(-0.9, 0.9))[..., None].repeat(1, 1, 1, 2).requires_grad_()
         )
@@ -125,6 +127,7 @@ def penalties(
         'angles': 0.3 * ((q[..., 3:] - aim.angles) / 0.05) ** 2,
         'tilt': 0.3 * ((q[..., 2] - aim.tilt) / 0.05) ** 2,
         'force': 0.2 * ((total - aim.force) / torch.tensor([0.08, 0.15])) ** 2,
+        'pressure': 0.05 * ((up[..., 1] - aim.forefoot * aim.force[..., 1]) / 0.15) ** 2,
         'swing': (total[..., 1] * off / 0.02) ** 2,
         'slip': 0.3 * (up[..., None] * points.velocity / 0.15) ** 2,
         'gap': 0.3 * (up * gap / 0.015) ** 2,

@@ -54,6 +54,7 @@ class EpisodePlan:
         moving: (T,) 0 where the wearer stands, 1 where the gait is whole.
         angles: (T, 6) joint angles in the order of `conventions.JOINTS`, rad.
         force: (T, 2, 2) ground reaction (side, (forward, up)), body weights.
+        forefoot: (T, 2) part of it on the forefoot, 0 to 1.
         tilt: (T,) pelvis tilt, rad, forward tilt negative.
         lean_rad: (T,) inclination of the trunk, rad, forward lean negative.
 
@@ -67,6 +68,7 @@ class EpisodePlan:
     moving: np.ndarray
     angles: np.ndarray
     force: np.ndarray
+    forefoot: np.ndarray
     tilt: np.ndarray
     lean_rad: np.ndarray
 
@@ -200,7 +202,7 @@ def _follow(
         now += PERIOD_S * frequency[number] * np.interp(now, strides, hurry)
     varied = np.stack([np.interp(phase, strides, one) for one in reach], -1)
     angles = np.zeros((SAMPLES, 6))
-    force = np.zeros((SAMPLES, 2, 2))
+    force, forefoot = np.zeros((SAMPLES, 2, 2)), np.zeros((SAMPLES, 2))
     tilt, lean = np.zeros(SAMPLES), np.zeros(SAMPLES)
     for column, number in enumerate(gaits):
         target, share = targets[number], among[:, column]
@@ -209,6 +211,7 @@ def _follow(
         swing[:, [0, 3]] *= reach_needed[column] ** (1.0 - _HURRY_SHARE)
         angles += share[:, None] * (mean + swing)
         force += share[:, None, None] * _at(target.force, phase)
+        forefoot += share[:, None] * _at(target.forefoot, phase)
         tilt += share * _at(target.tilt, phase)
         lean += share * target.lean_rad
     speed = weight @ [target.speed_mps for target in targets]
@@ -220,6 +223,7 @@ def _follow(
         # Feet that still step share the weight in turn, so that neither slides.
         stepping = _ramp((moving - 0.02) / 0.25)[:, None, None]
         force = quiet.force[0] + stepping * (force - quiet.force[0])
+        forefoot = quiet.forefoot[0] + stepping[..., 0] * (forefoot - quiet.forefoot[0])
     return _speed_up(
         EpisodePlan(
             program=program,
@@ -230,6 +234,7 @@ def _follow(
             moving=moving,
             angles=angles,
             force=force,
+            forefoot=forefoot,
             tilt=tilt,
             lean_rad=lean,
         )

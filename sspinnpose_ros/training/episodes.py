@@ -208,6 +208,7 @@ class _Problem:
         self.aim = Aim(
             angles=stack('angles'),
             force=stack('force'),
+            forefoot=stack('forefoot'),
             tilt=stack('tilt'),
             lean=stack('lean_rad'),
         )
@@ -222,7 +223,7 @@ class _Problem:
             for refine in self.refine
         ]
         self.start = self._start(plans)
-        self.contact = ContactUnknowns(self.aim.force)
+        self.contact = ContactUnknowns(self.aim)
 
     def _start(self, plans: Sequence[EpisodePlan]) -> tuple[torch.Tensor, ...]:
         """Return the coordinates of the plans, as splines, with two derivatives."""

@@ -16,6 +16,13 @@ STYLES = ('usual', 'crouch', 'stiff knee', 'asymmetric', 'toe walking', 'trunk l
 
 _LEGS = 2
 
+_FOREFOOT = {
+    'walking': ((0.0, 0.2, 0.5, 0.7, 1.0), (0.0, 0.35, 0.75, 1.0, 1.0)),
+    'running': ((0.0, 0.1, 0.3, 1.0), (0.15, 0.5, 0.9, 1.0)),
+}
+"""Part of the load on the forefoot over the stance, from the centre of pressure that Grundy et al.
+(1975) saw in walking and Cavanagh and Lafortune (1980) under rearfoot runners."""
+
 
 @dataclass(frozen=True)
 class MeanCycle:
@@ -50,6 +57,7 @@ class GaitTarget:
         height_m: stature, m.
         angles: (100, 6) target joint angles in the order of `conventions.JOINTS`, rad.
         force: (100, 2, 2) target ground reaction (side, (forward, up)), body weights.
+        forefoot: (100, 2) part of it that the forefoot is to take, 0 to 1.
         tilt: (100,) target pelvis tilt, rad, forward tilt negative.
         lean_rad: inclination of the trunk, rad, forward lean negative.
 
@@ -63,6 +71,7 @@ class GaitTarget:
     height_m: float
     angles: np.ndarray
     force: np.ndarray
+    forefoot: np.ndarray
     tilt: np.ndarray
     lean_rad: float
 
@@ -150,6 +159,7 @@ def draw_gait(
     # Over a cycle the ground carries the body and neither drives nor brakes it.
     forces[..., 1] /= forces[..., 1].sum(1).mean()
     forces[..., 0] -= forces[..., 1] * forces[..., 0].sum(1).mean()
+    forefoot = _on_forefoot(cycle, hurry=variation * rng.normal() * 0.15)
     return GaitTarget(
         kind=kind,
         style=style,
@@ -159,6 +169,7 @@ def draw_gait(
         height_m=height,
         angles=both.reshape(NODES, 6),
         force=forces,
+        forefoot=np.stack([forefoot, np.roll(forefoot, NODES // 2)], 1),
         tilt=tilt,
         lean_rad=float(lean),
     )
@@ -187,6 +198,12 @@ def draw_gaits(
         style = str(rng.choice(STYLES[1:])) if unusual else 'usual'
         gaits.append(draw_gait(rng, speed_mps=float(speed), style=style, variation=variation))
     return gaits
+
+
+def _on_forefoot(cycle: MeanCycle, *, hurry: float) -> np.ndarray:
+    stance = np.flatnonzero(cycle.force[:, 1] < 0.01)[0]
+    done = np.clip(np.arange(NODES) / stance * (1.0 + hurry), 0.0, 1.0)
+    return np.asarray(np.interp(done, *_FOREFOOT[cycle.kind]))
 
 
 def _apply_style(
@@ -235,6 +252,7 @@ def _standing(rng: np.random.Generator, *, mass_kg: float, height_m: float) -> G
         height_m=height_m,
         angles=legs.reshape(NODES, 6),
         force=force,
+        forefoot=np.full((NODES, 2), 0.5),
         tilt=np.full(NODES, rng.normal() * 0.06),
         lean_rad=float(rng.normal() * 0.04),
     )

@@ -268,6 +268,7 @@ class _Problem:
         self.aim = Aim(
             angles=stack([t.angles for t in targets]),
             force=stack([t.force for t in targets]),
+            forefoot=stack([t.forefoot for t in targets]),
             tilt=stack([t.tilt for t in targets]),
             lean=stack([t.lean_rad for t in targets])[:, None].expand(-1, NODES),
         )
@@ -278,7 +279,7 @@ class _Problem:
         decay = torch.arange(1, HARMONICS + 1) ** -1.5
         self.scale = 0.02 * torch.cat([torch.ones(1), decay, decay])
         self.offset = torch.zeros_like(self.start, requires_grad=True)
-        self.contact = ContactUnknowns(self.aim.force)
+        self.contact = ContactUnknowns(self.aim)
 
     def _initial_series(self) -> torch.Tensor:
         count = len(self.targets)
