@@ -49,6 +49,9 @@ GROUPS = {
     'grf_forward': [12, 14],
     'grf_up': [13, 15],
 }
+BANDS = {'usual': ((0.56, 0.86), 0.86), 'strangers': ((0.48, 0.79), 0.80)}
+"""Least shares within one and two sigma, and the largest within one."""
+
 HOPELESS = ('pelvis', 'foot_r')
 
 
@@ -98,11 +101,11 @@ def test_the_usual_shares_of_errors_lie_within_one_and_two_sigma(
     """Wearers of the training's own kind are easier than those the head was fitted to."""
     samples = samples_of(network, motions[population], SENSOR_SETS[name])
     ratio = samples.errors.abs().numpy() / sigma_of(samples.inputs)
-    highest = {'usual': 0.95, 'strangers': 0.85}[population]
+    lowest, highest = BANDS[population]
     for group, columns in GROUPS.items():
         within = [(ratio[:, columns] <= count).mean() for count in (1, 2)]
-        assert 0.55 <= within[0] <= highest, (group, within)
-        assert within[1] >= 0.86, (group, within)
+        assert lowest[0] <= within[0] <= highest, (group, within)
+        assert within[1] >= lowest[1], (group, within)
 
 
 def test_sigma_grows_when_sensors_vanish(network, motions):

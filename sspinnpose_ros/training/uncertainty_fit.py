@@ -64,7 +64,7 @@ class UncertaintyConfig:
     iterations: int = 800
     batch: int = 4096
     learning_rate: float = 1e-2
-    weight_decay: float = 1e-4
+    weight_decay: float = 1e-2
 
 
 @dataclass(frozen=True, eq=False)
