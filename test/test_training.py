@@ -11,9 +11,11 @@ from sspinnpose_ros.core.body import body_from_anthropometry, nominal_sensor_pos
 from sspinnpose_ros.core.errors import ModelError  # noqa: E402
 from sspinnpose_ros.core.model_file import load_model  # noqa: E402
 from sspinnpose_ros.training import train as train_module  # noqa: E402
+from sspinnpose_ros.training.early_stop import EarlyStop  # noqa: E402
 from sspinnpose_ros.training.recordings import (  # noqa: E402
     UnlabelledRecording,
     recorded_streams,
+    split_recording,
 )
 from sspinnpose_ros.training.train import TrainingConfig, train  # noqa: E402
 
@@ -26,6 +28,7 @@ TINY = TrainingConfig(
     batch=4,
     stream=300,
     window=100,
+    check_every=8,
     threads=1,
 )
 
@@ -110,4 +113,35 @@ def test_real_recordings_join_in(tmp_path):
     start = train(output=tmp_path / 'a', config=TINY)
     adapted = train(output=tmp_path / 'b', config=TINY, recordings=[recording], initial=start)
     assert adapted.provenance['recorded_seconds'] == 7.5
+    assert adapted.provenance['kept_iteration'] == 24
     assert adapted.provenance['started_from']['iterations'] == TINY.iterations
+
+
+def test_the_weights_with_the_least_unseen_loss_are_kept():
+    network = torch.nn.Linear(1, 1, bias=False)
+    stop = EarlyStop(patience=2)
+    for iteration, loss in enumerate([3.0, 1.0, 2.0, 1.5]):
+        assert not stop.enough
+        with torch.no_grad():
+            network.weight.fill_(loss)
+        stop.note(loss, iteration=iteration, network=network)
+    assert stop.enough
+    assert stop.iteration == 1
+    resumed = EarlyStop(patience=2)
+    resumed.load(stop.state())
+    resumed.restore(network)
+    assert network.weight.item() == 1.0
+
+
+def test_the_end_of_a_recording_is_kept_apart():
+    recording = UnlabelledRecording(
+        sagittal=np.arange(1000.0)[:, None, None] * np.ones((1, 7, 3)),
+        present=np.ones((1000, 7), bool),
+        body=body_from_anthropometry(mass_kg=np.array(70.0), height_m=np.array(1.7)),
+        sensor_position=nominal_sensor_position(height_m=np.array(1.7)),
+    )
+    begin, end = split_recording(recording, share=0.2, least=100)
+    assert (len(begin.sagittal), len(end.sagittal)) == (800, 200)
+    assert end.sagittal[0, 0, 0] == 800.0
+    short, same = split_recording(recording, share=0.2, least=600)
+    assert short is same is recording

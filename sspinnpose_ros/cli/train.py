@@ -44,8 +44,8 @@ LONGEST_S = 3600.0
 @click.option(
     '--iterations',
     type=click.IntRange(min=1),
-    help='Optimizer steps. Default: as the shipped model was trained; a sixth of that with '
-    '--from.',
+    help='Optimizer steps. Default: as the shipped model was trained; at most a tenth of that '
+    'with --from.',
 )
 @click.option(
     '--wearers',
@@ -81,25 +81,21 @@ def train(
     """Train the network from unlabelled IMU data, with physics alone.
 
     Without BAG it learns from synthetic wearers. Each BAG (a recording or a trial folder) joins
-    in; with --from default the shipped model adapts to that person. No reference is ever read.
+    in; with --from default the shipped model adapts to that person, and stops when the end of the
+    recording, which it does not learn from, obeys physics no better. No reference is ever read.
     Ctrl-C leaves a checkpoint beside MODEL for --resume. Runs under torchrun unchanged.
     """
     from dataclasses import replace
 
     from sspinnpose_ros.core.atomic_output import require_free
     from sspinnpose_ros.core.model_file import load_model
-    from sspinnpose_ros.training.train import TrainingConfig
+    from sspinnpose_ros.training.train import TrainingConfig, adaptation
     from sspinnpose_ros.training.train import train as run_training
 
     require_free(output, overwrite=overwrite)
     config = TrainingConfig(seed=seed)
     if initial is not None:
-        config = replace(
-            config,
-            iterations=config.iterations // 6,
-            wearers=max(config.wearers // 4, 1),
-            episodes=config.episodes // 4,
-        )
+        config = adaptation(config)
     if wearers is not None:
         config = replace(
             config, wearers=wearers, episodes=wearers * config.episodes // config.wearers

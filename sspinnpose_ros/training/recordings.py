@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -118,6 +118,33 @@ def _worn_anew(
         body=body_from_anthropometry(mass_kg=body.mass_kg, height_m=body.height_m),
         sensor_position=nominal_sensor_position(height_m=body.height_m),
     )
+
+
+def split_recording(
+    recording: UnlabelledRecording, *, share: float, least: int
+) -> tuple[UnlabelledRecording, UnlabelledRecording]:
+    """Keep the end of a recording apart.
+
+    Args:
+        recording: T samples.
+        share: of it that is kept apart.
+        least: samples that either part has at least; a recording too short for that is both.
+
+    Returns:
+        Its beginning and its end.
+
+    """
+    length = len(recording.sagittal)
+    apart = max(round(share * length), least)
+    if length - apart < least:
+        return recording, recording
+
+    def part(piece: slice) -> UnlabelledRecording:
+        return replace(
+            recording, sagittal=recording.sagittal[piece], present=recording.present[piece]
+        )
+
+    return part(slice(None, length - apart)), part(slice(length - apart, None))
 
 
 def recorded_streams(

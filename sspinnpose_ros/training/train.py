@@ -22,6 +22,7 @@ from sspinnpose_ros.core.features import network_input
 from sspinnpose_ros.core.mechanics import mechanics
 from sspinnpose_ros.core.model_file import Model, save_model
 from sspinnpose_ros.core.network import GaitNetwork, RecurrentState, network_weights
+from sspinnpose_ros.training.early_stop import EarlyStop
 from sspinnpose_ros.training.episodes import Episodes, training_episodes
 from sspinnpose_ros.training.gait_style import draw_gaits
 from sspinnpose_ros.training.losses import LossScales, LossWeights, physics_losses, weigh
@@ -31,6 +32,7 @@ from sspinnpose_ros.training.recordings import (
     UnlabelledRecording,
     episode_streams,
     recorded_streams,
+    split_recording,
     synthetic_streams,
 )
 from sspinnpose_ros.training.sensor_masks import draw_masks
@@ -69,6 +71,10 @@ class TrainingConfig:
         sparse: share of streams that show the network one of the sparse sensor sets.
         dropped: share of streams that lack one to three sensors at random.
         recorded: share of streams from real recordings, where there are any.
+        unseen: share of each recording, its end, that is kept from training; the weights with the
+            least physics loss there are kept in the end.
+        check_every: optimizer steps between two looks at it.
+        patience: looks without a better one after which training stops; 0 for never.
         threads: of torch.
         errors: how badly the synthetic sensors are worn and made.
         scales: what counts as one in each loss.
@@ -94,12 +100,30 @@ class TrainingConfig:
     sparse: float = 0.2
     dropped: float = 0.1
     recorded: float = 0.5
+    unseen: float = 0.2
+    check_every: int = 50
+    patience: int = 0
     threads: int = 1
-    errors: SensorErrors = field(default_factory=lambda: SensorErrors(mounting_rad=0.1))
+    errors: SensorErrors = field(
+        default_factory=lambda: SensorErrors(mounting_rad=0.1, wobble=0.1)
+    )
     scales: LossScales = field(default_factory=LossScales)
     weights: LossWeights = field(default_factory=LossWeights)
     placement: PlacementPrior = field(default_factory=PlacementPrior)
     uncertainty: UncertaintyConfig = field(default_factory=UncertaintyConfig)
+
+
+def adaptation(config: TrainingConfig) -> TrainingConfig:
+    """Return how a trained network is adapted to new recordings: briefly and gently."""
+    return replace(
+        config,
+        iterations=max(config.iterations // 10, 1),
+        wearers=max(config.wearers // 4, 1),
+        episodes=config.episodes // 4,
+        learning_rate=0.25 * config.learning_rate,
+        ramp=0.0,
+        patience=8,
+    )
 
 
 Progress = Callable[[str, int, int, str], None]
@@ -242,13 +266,26 @@ class _Training:
             self.network.parameters(), config.learning_rate, weight_decay=1e-4
         )
         self.rng = np.random.default_rng([config.seed, self.rank])
-        self.recorded = (
-            recorded_streams(recordings, samples=config.stream, period_s=1 / RATE_HZ)
-            if recordings
-            else None
-        )
+        self.recorded, self.unseen = self._recorded(recordings)
+        self.stop = EarlyStop(patience=config.patience)
         self.seconds = sum(len(r.sagittal) for r in recordings) / RATE_HZ
         self.initial = initial
+
+    def _recorded(
+        self, recordings: Sequence[UnlabelledRecording]
+    ) -> tuple[Streams | None, Streams | None]:
+        """Return streams to learn from and streams to stop by."""
+        if not recordings:
+            return None, None
+        config = self.config
+        split = [
+            split_recording(one, share=config.unseen, least=config.stream) for one in recordings
+        ]
+        seen, unseen = (
+            recorded_streams(parts, samples=config.stream, period_s=1 / RATE_HZ)
+            for parts in zip(*split, strict=True)
+        )
+        return seen, unseen
 
     def run(self, *, resume: bool) -> Model:
         start = self._load_checkpoint() if resume else 0
@@ -257,12 +294,13 @@ class _Training:
             self.episodes = self._perform()
         iteration = start
         saved = iteration
-        while iteration < self.config.iterations:
+        while iteration < self.config.iterations and not self.stop.enough:
             iteration = self._train_streams(iteration)
             # Only between two passes is the state of chance all that a resumed run needs.
             if iteration - saved >= self.config.iterations // CHECKPOINTS:
                 self._save_checkpoint(iteration)
                 saved = iteration
+        self.stop.restore(self.network)
         model = self._model(iteration)
         if self.rank == 0:
             save_model(self.output, model)
@@ -328,11 +366,13 @@ class _Training:
             seen = draw_masks(self.rng, batch, sparse=config.sparse, random=config.dropped)
             state: RecurrentState | None = None
             for start in range(0, config.stream - config.window + 1, config.window):
-                if iteration >= config.iterations:
+                if iteration >= config.iterations or self.stop.enough:
                     return iteration
                 window = _cut(group, start, start + config.window)
                 losses, state = self._step(window, seen, state, iteration, start == 0)
                 iteration += 1
+                if iteration % config.check_every == 0:
+                    self._check(iteration)
                 if iteration % 50 == 0 or iteration == config.iterations:
                     remark = ' '.join(f'{name} {value:.2f}' for name, value in losses.items())
                     self.progress('training', iteration, config.iterations, remark)
@@ -375,6 +415,29 @@ class _Training:
             (following[0].detach(), following[1].detach()),
         )
 
+    def _check(self, iteration: int) -> None:
+        """Ask for physics where training does not look; only recordings are worth it."""
+        if self.unseen is None:
+            return
+        config, streams = self.config, self.unseen
+        with torch.no_grad():
+            state, _ = run_network(
+                self.network, streams=streams, seen=torch.ones(len(streams), len(SENSORS))
+            )
+            losses = physics_losses(
+                state=state.after(config.window),
+                sagittal=streams.sagittal[:, config.window :],
+                measured=streams.present[:, config.window :],
+                sensor_position=streams.sensor_position,
+                body=streams.body.over_time(),
+                period_s=1 / RATE_HZ,
+                scales=config.scales,
+                prior=config.placement,
+            )
+        self.stop.note(
+            float(weigh(losses, config.weights)), iteration=iteration, network=self.network
+        )
+
     def _average_gradients(self) -> None:
         if self.world > 1:
             for parameter in self.network.parameters():
@@ -396,6 +459,7 @@ class _Training:
             'iterations': iterations,
             'processes': self.world,
             'recorded_seconds': self.seconds,
+            'kept_iteration': self.stop.iteration if self.unseen is not None else iterations,
             'episodes': 0 if self.episodes is None else len(self.episodes),
             'started_from': dict(self.initial.provenance) if self.initial else None,
             'held_out_synthetic': score(self.network, streams=streams, truth=truth),
@@ -455,6 +519,7 @@ class _Training:
                 'network': self.network.state_dict(),
                 'optimizer': self.optimizer.state_dict(),
                 'rng': json.dumps(self.rng.bit_generator.state),
+                'stop': self.stop.state(),
                 'motions': self.motions.tensors(),
                 'held_out': self.held_out.tensors(),
                 'episodes': None if self.episodes is None else self.episodes.tensors(),
@@ -489,6 +554,7 @@ class _Training:
         self.held_out = Motions.from_tensors(saved['held_out'], targets[:extra])
         kept = saved['episodes']
         self.episodes = None if kept is None else Episodes.from_tensors(kept)
+        self.stop.load(saved['stop'])
         self.network.load_state_dict(saved['network'])
         self.optimizer.load_state_dict(saved['optimizer'])
         self.rng.bit_generator.state = json.loads(saved['rng'])
