@@ -154,9 +154,7 @@ def accuracy(
             trials=_score_trials(
                 found, models=models, adapted=adapted, sensor_sets=sensor_sets, each_of=each_of
             ),
-            diverse=_score_diverse(diverse_size, models=models, each_of=each_of)
-            if diverse_size
-            else [],
+            **_score_synthetic(diverse_size, models=models, each_of=each_of),
         )
     tables = accuracy_tables(results)
     if docs_path is not None:
@@ -219,22 +217,31 @@ def _score_one(
     return score(folder, models=models, adapted=adapted, sensor_sets=sensor_sets)
 
 
-def _score_diverse(
+def _score_synthetic(
     size: int, *, models: Sequence[str], each_of: EachOf[object, WearerScores]
-) -> list[WearerScores]:
+) -> dict[str, list[WearerScores]]:
     import torch
 
     from sspinnpose_ros.cli.accuracy_diverse import score_wearer
     from sspinnpose_ros.evaluation.mean_gait import MeanGait
-    from sspinnpose_ros.training.diverse_wearers import diverse_wearers
+    from sspinnpose_ros.training.diverse_wearers import DIVERSE, USUAL, diverse_wearers
     from sspinnpose_ros.training.population_cycles import population_cycles
 
+    if not size:
+        return {'diverse': [], 'usual': []}
     torch.set_num_threads(1)
-    people = population_cycles(wearers=POPULATION)
-    wearers = diverse_wearers(size=size, seconds=DIVERSE_SECONDS)
-    work = partial(score_wearer, models=models, mean_gait=MeanGait(**vars(people)))
-    scores = list(each_of(work, wearers))
-    click.echo(f'synthetic test set: {len(scores)} wearers')
+    work = partial(
+        score_wearer,
+        models=models,
+        mean_gait=MeanGait(**vars(population_cycles(wearers=POPULATION))),
+    )
+    scores = {
+        name: list(each_of(work, diverse_wearers(kinds, size=size, seconds=DIVERSE_SECONDS)))
+        for name, kinds in (('diverse', DIVERSE), ('usual', USUAL))
+    }
+    click.echo(
+        f'synthetic wearers: {len(scores["diverse"])} unusual, {len(scores["usual"])} usual'
+    )
     return scores
 
 

@@ -15,6 +15,8 @@ from sspinnpose_ros.evaluation.metrics import Evaluation, as_json, mean_of
 ALL = next(iter(SENSOR_SETS))
 """Name of the sensor set with every sensor."""
 
+MEAN_GAIT = 'mean gait'
+
 LEAST_MEAN_GAIT_DEG = 8.0
 """A test set counts only where a mean-gait predictor is off by at least this much."""
 
@@ -91,8 +93,13 @@ class WearerScores:
     others: Mapping[str, Evaluation]
     locations: Sequence[LocationErrors] = ()
 
-
-MEAN_GAIT = 'mean gait'
+    def as_json(self) -> dict[str, Any]:
+        """Return all scores as plain numbers."""
+        return {
+            'kind': self.kind,
+            'models': [as_json(one) for one in self.ours],
+            **{name: as_json(one) for name, one in self.others.items()},
+        }
 
 
 @dataclass(frozen=True)
@@ -103,17 +110,24 @@ class AccuracyResults:
         models: that were scored; the first is the one shipped.
         trials: recorded ones.
         diverse: the synthetic test set; empty where it was left out.
+        usual: synthetic wearers of usual gait, for comparison and for sensor positions.
 
     """
 
     models: Sequence[ScoredModel]
     trials: Sequence[TrialScores]
     diverse: Sequence[WearerScores]
+    usual: Sequence[WearerScores] = ()
 
     @property
     def mean_gait_deg(self) -> float | None:
-        """Mean angle error of the mean-gait predictor on the synthetic set."""
+        """Mean angle error of the mean-gait predictor on the synthetic test set."""
         return mean([number(each.others[MEAN_GAIT], 'angles') for each in self.diverse])
+
+    @property
+    def usual_mean_gait_deg(self) -> float | None:
+        """The same on usual gait."""
+        return mean([number(each.others[MEAN_GAIT], 'angles') for each in self.usual])
 
     @property
     def diverse_counts(self) -> bool:
@@ -136,14 +150,8 @@ class AccuracyResults:
                 }
                 for each in self.trials
             },
-            'diverse': [
-                {
-                    'kind': each.kind,
-                    'models': [as_json(one) for one in each.ours],
-                    **{name: as_json(one) for name, one in each.others.items()},
-                }
-                for each in self.diverse
-            ],
+            'diverse': [each.as_json() for each in self.diverse],
+            'usual': [each.as_json() for each in self.usual],
             'mean_gait_deg': self.mean_gait_deg,
             'diverse_counts': self.diverse_counts,
         }

@@ -246,11 +246,12 @@ def _diverse(results: AccuracyResults) -> str:
 
 def _locations(results: AccuracyResults) -> list[str]:
     sources: dict[str, list[Sequence[LocationErrors]]] = {}
-    moving = [each.locations for each in results.diverse if each.locations]
-    if moving:
-        sources[f'{len(moving)} simulated wearers who walk or run'] = [
-            [each[index] for each in moving] for index in range(len(results.models))
-        ]
+    for title, wearers in (('usual', results.usual), ('unusual', results.diverse)):
+        moving = [each.locations for each in wearers if each.locations]
+        if moving:
+            sources[f'{len(moving)} simulated, {title} gait'] = [
+                [each[index] for each in moving] for index in range(len(results.models))
+            ]
     for trial in results.trials:
         if trial.locations:
             sources[f'`{trial.trial}`, measured places'] = list(trial.locations)
