@@ -6,11 +6,14 @@ Run `python benchmarks/synthetic_gait_quality.py`.
 from __future__ import annotations
 
 import argparse
+import time
 
 import numpy as np
 import torch
 
 from sspinnpose_ros.core.conventions import GRAVITY
+from sspinnpose_ros.training.episode_plan import PROGRAMS, draw_plans
+from sspinnpose_ros.training.episodes import perform
 from sspinnpose_ros.training.gait_style import NODES, draw_gaits
 from sspinnpose_ros.training.synthetic_gait import sample, synthesize
 
@@ -18,12 +21,21 @@ LOADED_SHARE = 0.1
 
 
 def main() -> None:
-    """Print residuals, slip, tracking and double support per kind of gait."""
+    """Print residuals, slip, tracking and double support per kind of motion."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument('--wearers', type=int, default=64)
+    parser.add_argument('--episodes', type=int, default=27)
     arguments = parser.parse_args()
     torch.set_num_threads(1)
-    targets = draw_gaits(np.random.default_rng(3), arguments.wearers)
+    if arguments.wearers > 0:
+        print_gaits(arguments.wearers)
+    if arguments.episodes > 0:
+        print_episodes(arguments.episodes)
+
+
+def print_gaits(wearers: int) -> None:
+    """Print the quality of periodic motions, a line for each kind."""
+    targets = draw_gaits(np.random.default_rng(3), wearers)
     motions = synthesize(targets)
     weight = (motions.body.mass_kg * GRAVITY)[:, None, None]
     aimed = torch.tensor(np.stack([target.force for target in targets]))[..., 1]
@@ -44,6 +56,33 @@ def main() -> None:
             f'{np.mean(off):.1f} deg from the aim, both feet loaded {both[1]:.3f} of the cycle '
             f'(aim {both[0]:.3f})'
         )
+
+
+def print_episodes(count: int) -> None:
+    """Print the quality of episodes, a line for each program."""
+    rng = np.random.default_rng(3)
+    plans = draw_plans(rng, count)
+    begun = time.monotonic()
+    episodes = perform(plans, rng=rng)
+    took = time.monotonic() - begun
+    believed = episodes.converged()
+    for program in PROGRAMS:
+        rows = [row for row, plan in enumerate(plans) if plan.program == program]
+        if not rows:
+            continue
+        residual = 100 * episodes.residual[rows].mean(0)
+        aimed = np.stack([plans[row].angles for row in rows])
+        off = np.rad2deg(
+            np.sqrt(np.square(episodes.samples.q[rows, :, 3:].numpy() - aimed).mean())
+        )
+        speed = episodes.samples.qd[rows, :, 0]
+        print(
+            f'{program:15s} {len(rows):3d} episodes: pelvis residual {residual[0]:.2f} and '
+            f'{residual[1]:.2f} %BW, slip {episodes.slip[rows].mean():.2f} m/s, {off:.1f} deg '
+            f'from the aim, {speed.min():.1f} to {speed.max():.1f} m/s, '
+            f'{int(believed[rows].sum())} believed'
+        )
+    print(f'{count} episodes took {took:.0f} s')
 
 
 if __name__ == '__main__':

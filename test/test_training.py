@@ -21,12 +21,16 @@ TINY = TrainingConfig(
     iterations=24,
     wearers=8,
     gait_iterations=30,
+    episodes=0,
     hidden=12,
     batch=4,
     stream=300,
     window=100,
     threads=1,
 )
+
+
+WITH_EPISODES = replace(TINY, seed=1, episodes=1, episode_iterations=300)
 
 
 class Interrupted(Exception):
@@ -62,7 +66,8 @@ def test_the_physics_loss_falls(tmp_path):
 
 
 def test_an_interrupted_training_goes_on_where_it_was(tmp_path, monkeypatch):
-    whole = train(output=tmp_path / 'whole', config=TINY)
+    whole = train(output=tmp_path / 'whole', config=WITH_EPISODES)
+    assert whole.provenance['episodes'] == 1
     monkeypatch.setattr(train_module, 'CHECKPOINTS', 4)
 
     steps = train_module._Training._save_checkpoint
@@ -74,10 +79,10 @@ def test_an_interrupted_training_goes_on_where_it_was(tmp_path, monkeypatch):
 
     monkeypatch.setattr(train_module._Training, '_save_checkpoint', save_and_stop)
     with pytest.raises(Interrupted):
-        train(output=tmp_path / 'part', config=TINY)
+        train(output=tmp_path / 'part', config=WITH_EPISODES)
     assert not (tmp_path / 'part').exists()
     monkeypatch.setattr(train_module._Training, '_save_checkpoint', steps)
-    resumed = train(output=tmp_path / 'part', config=TINY, resume=True)
+    resumed = train(output=tmp_path / 'part', config=WITH_EPISODES, resume=True)
     assert not (tmp_path / 'part.checkpoint').exists()
     for name, value in whole.weights.items():
         np.testing.assert_allclose(value, resumed.weights[name], atol=1e-6)

@@ -50,8 +50,8 @@ LONGEST_S = 3600.0
 @click.option(
     '--wearers',
     type=click.IntRange(min=1),
-    help='Synthetic wearers. Default: as the shipped model was trained; a quarter of that with '
-    '--from.',
+    help='Synthetic wearers; their share that starts, changes and stops stays. Default: as the '
+    'shipped model was trained; a quarter of that with --from.',
 )
 @click.option(
     '--threads',
@@ -95,12 +95,18 @@ def train(
     config = TrainingConfig(seed=seed)
     if initial is not None:
         config = replace(
-            config, iterations=config.iterations // 6, wearers=max(config.wearers // 4, 1)
+            config,
+            iterations=config.iterations // 6,
+            wearers=max(config.wearers // 4, 1),
+            episodes=config.episodes // 4,
+        )
+    if wearers is not None:
+        config = replace(
+            config, wearers=wearers, episodes=wearers * config.episodes // config.wearers
         )
     config = replace(
         config,
         iterations=iterations or config.iterations,
-        wearers=wearers or config.wearers,
         threads=threads or config.threads,
     )
     recordings = [

@@ -97,6 +97,7 @@ def draw_gait(
     *,
     speed_mps: float,
     style: str = 'usual',
+    step: float = 1.0,
     mass_kg: float | None = None,
     height_m: float | None = None,
     variation: float = 1.0,
@@ -108,6 +109,8 @@ def draw_gait(
         rng: source of chance.
         speed_mps: mean speed, m/s; 0 stands, sways and squats.
         style: one of `STYLES`; ignored when standing.
+        step: length of a step as a multiple of the usual one at that speed; fewer steps make
+            up for longer ones.
         mass_kg: body mass, drawn when None.
         height_m: stature, drawn when None.
         variation: scale of the person-to-person variation; 0 for the published mean.
@@ -125,8 +128,9 @@ def draw_gait(
     ratio = speed_mps / cycle.speed_mps * np.sqrt(1.73 / height)
     running = kind == 'running'
     duration = cycle.duration_s * ratio ** (-0.2 if running else -0.42) * np.sqrt(height / 1.73)
-    duration *= 1.0 + variation * float(rng.uniform(-0.1, 0.1))
+    duration *= step * (1.0 + variation * float(rng.uniform(-0.1, 0.1)))
     swing = ratio ** (0.35 if running else 0.42) * (1.0 + variation * rng.normal() * 0.05)
+    swing *= step
     centre = np.array([cycle.angles[:, 0].mean(), cycle.angles[:, 1].min(), 0.0])
     leg = centre + (cycle.angles - centre) * np.array([swing, swing, swing**0.5])
     force = cycle.force * np.array([swing, ratio**0.25 if running else 1.0])

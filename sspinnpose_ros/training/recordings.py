@@ -10,6 +10,8 @@ import torch
 
 from sspinnpose_ros.core.body import Body, body_from_anthropometry, nominal_sensor_position
 from sspinnpose_ros.core.inclination import inclination_sequence
+from sspinnpose_ros.training.episode_plan import PERIOD_S
+from sspinnpose_ros.training.episodes import Episodes
 from sspinnpose_ros.training.synthetic_gait import Motions, MotionSamples, sample
 from sspinnpose_ros.training.wearer import USUAL_ERRORS, SensorErrors, wear
 
@@ -78,19 +80,43 @@ def synthetic_streams(
     """
     phase = torch.as_tensor(rng.random(len(motions.targets)), dtype=torch.float32)
     truth = sample(motions, time_s=torch.arange(samples) * period_s, phase=phase)
-    worn = wear(motion=truth, body=motions.body, period_s=period_s, rng=rng, errors=errors)
+    return _worn_anew(truth, body=motions.body, period_s=period_s, rng=rng, errors=errors), truth
+
+
+def episode_streams(
+    episodes: Episodes,
+    *,
+    samples: int,
+    rng: np.random.Generator,
+    errors: SensorErrors = USUAL_ERRORS,
+) -> tuple[Streams, MotionSamples]:
+    """Cut a piece out of every episode at random, with sensors worn anew.
+
+    Returns:
+        What the sensors measured, and the truth (which training never reads).
+
+    """
+    truth = episodes.cut(rng, samples=samples)
+    return _worn_anew(truth, body=episodes.body, period_s=PERIOD_S, rng=rng, errors=errors), truth
+
+
+def _worn_anew(
+    truth: MotionSamples,
+    *,
+    body: Body,
+    period_s: float,
+    rng: np.random.Generator,
+    errors: SensorErrors,
+) -> Streams:
+    worn = wear(motion=truth, body=body, period_s=period_s, rng=rng, errors=errors)
     angle, change = inclination_sequence(sagittal=worn.sagittal, period_s=period_s)
-    mass, height = motions.body.mass_kg, motions.body.height_m
-    return (
-        Streams(
-            sagittal=torch.as_tensor(worn.sagittal),
-            inclination=torch.as_tensor(angle, dtype=torch.float32),
-            rate_change=torch.as_tensor(change, dtype=torch.float32),
-            present=torch.ones(len(motions.targets), samples, 7),
-            body=body_from_anthropometry(mass_kg=mass, height_m=height),
-            sensor_position=nominal_sensor_position(height_m=height),
-        ),
-        truth,
+    return Streams(
+        sagittal=torch.as_tensor(worn.sagittal),
+        inclination=torch.as_tensor(angle, dtype=torch.float32),
+        rate_change=torch.as_tensor(change, dtype=torch.float32),
+        present=torch.ones(worn.sagittal.shape[:3]),
+        body=body_from_anthropometry(mass_kg=body.mass_kg, height_m=body.height_m),
+        sensor_position=nominal_sensor_position(height_m=body.height_m),
     )
 
 

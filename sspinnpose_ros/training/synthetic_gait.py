@@ -20,11 +20,16 @@ from sspinnpose_ros.core.conventions import GRAVITY
 from sspinnpose_ros.core.dynamics import inverse_dynamics
 from sspinnpose_ros.core.kinematics import kinematics
 from sspinnpose_ros.core.trunk import carry_trunk
+from sspinnpose_ros.training.collocation import (
+    Aim,
+    ContactUnknowns,
+    Penalties,
+    minimize,
+    penalties,
+)
 from sspinnpose_ros.training.gait_style import NODES, GaitTarget
 
 HARMONICS = 14
-FRICTION = 0.8
-KNEE_SLACK_RAD = 0.05
 
 _STORED = ('series', 'force', 'residual', 'slip')
 
@@ -150,34 +155,22 @@ def synthesize(
         progress: called with (done, total) now and then.
 
     """
-    rng = np.random.default_rng(seed)
     body = vary_body(
         body_from_anthropometry(
             mass_kg=np.array([t.mass_kg for t in targets]),
             height_m=np.array([t.height_m for t in targets]),
         ),
-        rng,
+        np.random.default_rng(seed),
         spread=body_spread,
     ).tensor(torch.zeros(1))
     problem = _Problem(targets=targets, body=body)
-    optimizer = torch.optim.Adam(
-        [
-            {'params': [problem.offset], 'lr': 0.05},
-            {'params': [problem.load, problem.shear], 'lr': 0.03},
-        ],
-        betas=(0.9, 0.99),
+    minimize(
+        problem.loss,
+        offset=[problem.offset],
+        contact=problem.contact,
+        iterations=iterations,
+        progress=progress,
     )
-    schedule = torch.optim.lr_scheduler.OneCycleLR(
-        optimizer, [0.12, 0.06], total_steps=iterations, pct_start=0.1
-    )
-    for step in range(iterations):
-        loss = problem.loss()
-        optimizer.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
-        optimizer.step()
-        schedule.step()
-        if progress is not None and (step % 50 == 0 or step == iterations - 1):
-            progress(step + 1, iterations)
     return problem.result()
 
 
@@ -209,17 +202,39 @@ def sample(
     wearer = torch.arange(count)[:, None]
     force = motions.force[wearer, low] * (1 - part)
     force = force + motions.force[wearer, (low + 1) % NODES] * part
-    body = motions.body.over_time()
-    motion = kinematics(body=body, q=q, qd=qd, qdd=qdd)
-    points = contact_points(body=body, motion=motion)
     lean = torch.tensor([t.lean_rad for t in motions.targets])[:, None].expand(-1, len(time_s))
+    return with_effort(body=motions.body, q=q, qd=qd, qdd=qdd, contact_force=force, lean=lean)
+
+
+def with_effort(
+    *,
+    body: Body,
+    q: torch.Tensor,
+    qd: torch.Tensor,
+    qdd: torch.Tensor,
+    contact_force: torch.Tensor,
+    lean: torch.Tensor,
+) -> MotionSamples:
+    """Add the joint moments that inverse dynamics finds.
+
+    Args:
+        body: true bodies, batch (M,).
+        q: (M, T, 9) coordinates.
+        qd: (M, T, 9) velocities.
+        qdd: (M, T, 9) accelerations.
+        contact_force: (M, T, 2, 2, 2) N.
+        lean: (M, T) inclination of the trunk, rad.
+
+    """
+    over_time = body.over_time()
+    motion = kinematics(body=over_time, q=q, qd=qd, qdd=qdd)
     effort = inverse_dynamics(
-        body=body,
+        body=over_time,
         motion=carry_trunk(motion=motion, lean=lean),
-        contact_offset=points.from_ankle,
-        contact_force=force,
+        contact_offset=contact_points(body=over_time, motion=motion).from_ankle,
+        contact_force=contact_force,
     )
-    return MotionSamples(q=q, qd=qd, qdd=qdd, contact_force=force, effort=effort[..., 3:])
+    return MotionSamples(q=q, qd=qd, qdd=qdd, contact_force=contact_force, effort=effort[..., 3:])
 
 
 def _harmonics(
@@ -247,39 +262,34 @@ class _Problem:
         self.targets = targets
         self.body = body
         self.over_time = body.over_time()
-        self.duration = stack([t.duration_s for t in targets])[:, None]
+        duration = stack([t.duration_s for t in targets])[:, None]
         self.speed = stack([t.speed_mps for t in targets])[:, None]
-        self.tilt = stack([t.tilt for t in targets])[..., None]
-        self.lean = stack([t.lean_rad for t in targets])[:, None]
-        self.angles = stack([t.angles for t in targets])
-        self.force = stack([t.force for t in targets])
-        self.standing = torch.tensor([t.kind == 'standing' for t in targets])
-        self.weight = (body.mass_kg * GRAVITY)[:, None, None, None, None]
+        self.aim = Aim(
+            angles=stack([t.angles for t in targets]),
+            force=stack([t.force for t in targets]),
+            tilt=stack([t.tilt for t in targets]),
+            lean=stack([t.lean_rad for t in targets])[:, None].expand(-1, NODES),
+        )
         phase = torch.arange(NODES) / NODES * 2 * math.pi
-        basis = _harmonics(phase[None].expand(len(targets), -1), 2 * math.pi / self.duration)
+        basis = _harmonics(phase[None].expand(len(targets), -1), 2 * math.pi / duration)
         self.value, self.first, self.second = basis
         self.start = self._initial_series()
         decay = torch.arange(1, HARMONICS + 1) ** -1.5
         self.scale = 0.02 * torch.cat([torch.ones(1), decay, decay])
         self.offset = torch.zeros_like(self.start, requires_grad=True)
-        half = (self.force[..., 1] / 2).clamp_min(1e-3)
-        self.load = torch.log(torch.expm1(half))[..., None].repeat(1, 1, 1, 2).requires_grad_()
-        slope = self.force[..., 0] / (self.force[..., 1] + 0.05) / FRICTION
-        self.shear = (
-            torch.atanh(slope.clamp(-0.9, 0.9))[..., None].repeat(1, 1, 1, 2).requires_grad_()
-        )
+        self.contact = ContactUnknowns(self.aim.force)
 
     def _initial_series(self) -> torch.Tensor:
         count = len(self.targets)
         series = torch.zeros(count, 9, 2 * HARMONICS + 1)
         value = self.value[0]
-        joints = self.angles.transpose(1, 2) @ value / NODES * 2
+        joints = self.aim.angles.transpose(1, 2) @ value / NODES * 2
         joints[..., 0] /= 2
         series[:, 3:] = joints
-        knee = self.angles[..., [1, 4]].mean((1, 2))
+        knee = self.aim.angles[..., [1, 4]].mean((1, 2))
         series[:, 1, 0] = self.body.leg_length.sum(-1) * (1 - 0.12 * knee**2)
         series[:, 1, 0] += self.body.ankle_height - 0.01
-        series[:, 2, 0] = self.tilt[:, :, 0].mean(1)
+        series[:, 2, 0] = self.aim.tilt.mean(1)
         return series
 
     def coefficients(self) -> torch.Tensor:
@@ -288,67 +298,38 @@ class _Problem:
         mask[0, 0, 0] = 0.0
         return (self.start + self.offset * self.scale) * mask
 
-    def contact_force(self) -> torch.Tensor:
-        """Return forces in body weights, (M, 100, side, point, (forward, up))."""
-        up = torch.nn.functional.softplus(self.load)
-        return torch.stack([FRICTION * up * torch.tanh(self.shear), up], -1)
-
-    def terms(self) -> tuple[dict[str, torch.Tensor], torch.Tensor, torch.Tensor]:
-        """Return the named penalties, the pelvis residual and the contact speeds."""
+    def penalties(self) -> Penalties:
+        """Return what is wrong with the cycles."""
         series = self.coefficients()
         q, qd, qdd = (
             torch.einsum('mck,mtk->mtc', series, b) for b in (self.value, self.first, self.second)
         )
         qd = torch.cat([qd[..., :1] + self.speed[..., None], qd[..., 1:]], -1)
-        motion = kinematics(body=self.over_time, q=q, qd=qd, qdd=qdd)
-        points = contact_points(body=self.over_time, motion=motion)
-        share = self.contact_force()
-        force = inverse_dynamics(
+        share = self.contact.share()
+        return penalties(
             body=self.over_time,
-            motion=carry_trunk(motion=motion, lean=self.lean.expand(-1, NODES)),
-            contact_offset=points.from_ankle,
-            contact_force=share * self.weight,
-        )
-        weight = self.weight[..., 0, 0]
-        lever = 0.1 * self.body.height_m[:, None, None]
-        residual = torch.cat([force[..., :2] / weight, force[..., 2:3] / weight / lever], -1)
-        effort = force[..., 3:] / weight / self.body.height_m[:, None, None]
-        up, height = share[..., 1], points.position[..., 1]
-        total = share.sum(-2)
-        off = (self.force[..., 1] < 1e-3).float()
-        terms = {
-            'residual': (residual / 0.01) ** 2,
-            'angles': 0.3 * ((q[..., 3:] - self.angles) / 0.05) ** 2,
-            'tilt': 0.3 * ((q[..., 2:3] - self.tilt) / 0.05) ** 2,
-            'force': 0.2 * ((total - self.force) / torch.tensor([0.08, 0.15])) ** 2,
-            'swing': (total[..., 1] * off / 0.02) ** 2,
-            'slip': 0.6 * (up[..., None] * points.velocity / 0.15) ** 2,
-            'gap': 0.6 * (up * height / 0.015) ** 2,
-            'penetration': (torch.relu(-height) / 0.006) ** 2,
-            'smooth': 0.03 * ((share - share.roll(1, 1)) / torch.tensor([0.03, 0.05])) ** 2,
-            'knee': (torch.relu(-KNEE_SLACK_RAD - q[..., [4, 7]]) / 0.03) ** 2,
-            'jerk': 0.02 * (qdd[..., 3:] / 100.0) ** 2,
-            'effort': 0.02 * (effort / 0.08) ** 2,
-        }
-        return (
-            terms,
-            residual,
-            (up * points.velocity[..., 0].abs()).sum((1, 2, 3)) / up.sum((1, 2, 3)),
+            aim=self.aim,
+            q=q,
+            qd=qd,
+            qdd=qdd,
+            share=share,
+            share_step=share - share.roll(1, 1),
         )
 
     def loss(self) -> torch.Tensor:
         """Return the sum over wearers of the mean penalties."""
-        return sum(t.flatten(1).mean(1) for t in self.terms()[0].values()).sum()  # type: ignore[union-attr]
+        return self.penalties().total()
 
     def result(self) -> Motions:
         """Freeze the solution."""
         with torch.no_grad():
-            _, residual, slip = self.terms()
+            found = self.penalties()
+            weight = (self.body.mass_kg * GRAVITY)[:, None, None, None, None]
             return Motions(
                 targets=self.targets,
                 body=self.body,
                 series=self.coefficients(),
-                force=self.contact_force() * self.weight,
-                residual=residual.square().mean(1).sqrt(),
-                slip=slip,
+                force=self.contact.share() * weight,
+                residual=found.residual.square().mean(1).sqrt(),
+                slip=found.slip,
             )

@@ -22,12 +22,14 @@ from sspinnpose_ros.core.features import network_input
 from sspinnpose_ros.core.mechanics import mechanics
 from sspinnpose_ros.core.model_file import Model, save_model
 from sspinnpose_ros.core.network import GaitNetwork, RecurrentState
+from sspinnpose_ros.training.episodes import Episodes, training_episodes
 from sspinnpose_ros.training.gait_style import draw_gaits
 from sspinnpose_ros.training.losses import LossScales, LossWeights, physics_losses, weigh
 from sspinnpose_ros.training.placement_fit import PlacementPrior
 from sspinnpose_ros.training.recordings import (
     Streams,
     UnlabelledRecording,
+    episode_streams,
     recorded_streams,
     synthetic_streams,
 )
@@ -48,6 +50,9 @@ class TrainingConfig:
         iterations: optimizer steps.
         wearers: synthetic motions; a held-out tenth is added for the closing check.
         gait_iterations: of the collocation that makes their motions.
+        episodes: synthetic motions that start, change and stop, 0 for none; those that do not
+            converge are left out.
+        episode_iterations: of the collocation that makes them.
         hidden: units of each recurrent layer.
         batch: streams side by side.
         window: samples between optimizer steps; the recurrent state is carried on.
@@ -70,6 +75,8 @@ class TrainingConfig:
     iterations: int = 12000
     wearers: int = 400
     gait_iterations: int = 2000
+    episodes: int = 64
+    episode_iterations: int = 1500
     hidden: int = 128
     batch: int = 64
     window: int = 100
@@ -241,6 +248,7 @@ class _Training:
         start = self._load_checkpoint() if resume else 0
         if not resume:
             self.motions, self.held_out = self._synthesize()
+            self.episodes = self._perform()
         iteration = start
         saved = iteration
         while iteration < self.config.iterations:
@@ -268,6 +276,20 @@ class _Training:
         )
         return motions.part(slice(extra, None)), motions.part(slice(0, extra))
 
+    def _perform(self) -> Episodes | None:
+        config = self.config
+        count = config.episodes // self.world
+        if count == 0:
+            return None
+        found = training_episodes(
+            count,
+            seed=config.seed,
+            rank=self.rank,
+            iterations=config.episode_iterations,
+            progress=lambda done, total: self.progress('episodes', done, total, ''),
+        )
+        return found if len(found) > 0 else None
+
     def _draw_streams(self) -> Streams:
         config = self.config
         streams, _ = synthetic_streams(
@@ -277,13 +299,19 @@ class _Training:
             rng=self.rng,
             errors=config.errors,
         )
+        if self.episodes is not None:
+            pieces, _ = episode_streams(
+                self.episodes, samples=config.stream, rng=self.rng, errors=config.errors
+            )
+            streams = _join(streams, pieces)
         wearers = self.rng.permutation(len(streams))
         if self.recorded is None:
             return _choose(streams, wearers)
-        # As many streams as there are wearers, so that a pass takes equally long.
+        # As many streams as without recordings, so that a pass takes equally long.
         real = round(config.recorded * len(wearers))
         chosen = self.rng.integers(len(self.recorded), size=real)
-        return _shuffle(_choose(streams, wearers[real:]), _choose(self.recorded, chosen), self.rng)
+        joined = _join(_choose(streams, wearers[real:]), _choose(self.recorded, chosen))
+        return _choose(joined, self.rng.permutation(len(joined)))
 
     def _train_streams(self, iteration: int) -> int:
         config = self.config
@@ -362,6 +390,7 @@ class _Training:
             'iterations': iterations,
             'processes': self.world,
             'recorded_seconds': self.seconds,
+            'episodes': 0 if self.episodes is None else len(self.episodes),
             'started_from': dict(self.initial.provenance) if self.initial else None,
             'held_out_synthetic': score(self.network, streams=streams, truth=truth),
             'config': asdict(self.config),
@@ -396,6 +425,7 @@ class _Training:
                 'rng': json.dumps(self.rng.bit_generator.state),
                 'motions': self.motions.tensors(),
                 'held_out': self.held_out.tensors(),
+                'episodes': None if self.episodes is None else self.episodes.tensors(),
             },
             partial,
         )
@@ -425,6 +455,8 @@ class _Training:
         targets = draw_gaits(rng, self.config.wearers // self.world + extra)
         self.motions = Motions.from_tensors(saved['motions'], targets[extra:])
         self.held_out = Motions.from_tensors(saved['held_out'], targets[:extra])
+        kept = saved['episodes']
+        self.episodes = None if kept is None else Episodes.from_tensors(kept)
         self.network.load_state_dict(saved['network'])
         self.optimizer.load_state_dict(saved['optimizer'])
         self.rng.bit_generator.state = json.loads(saved['rng'])
@@ -460,11 +492,11 @@ def _cut(streams: Streams, start: int, stop: int) -> Streams:
     )
 
 
-def _shuffle(first: Streams, second: Streams, rng: np.random.Generator) -> Streams:
+def _join(first: Streams, second: Streams) -> Streams:
     def join(one: torch.Tensor, other: torch.Tensor) -> torch.Tensor:
         return torch.cat([one, other.to(one.dtype)])
 
-    joined = Streams(
+    return Streams(
         sagittal=join(first.sagittal, second.sagittal),
         inclination=join(first.inclination, second.inclination),
         rate_change=join(first.rate_change, second.rate_change),
@@ -477,4 +509,3 @@ def _shuffle(first: Streams, second: Streams, rng: np.random.Generator) -> Strea
         ),
         sensor_position=join(first.sensor_position, second.sensor_position),
     )
-    return _choose(joined, rng.permutation(len(joined)))
