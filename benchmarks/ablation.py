@@ -139,17 +139,21 @@ def main() -> None:
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
     if arguments.docs is not None:
-        replace_tables(arguments.docs.read_text(), '', name=str(arguments.docs), begin=BEGIN, end=END)  # fmt: skip
+        # Refused now rather than after an hour.
+        _replaced(arguments.docs, '')
     rows = [row for row in ABLATIONS if arguments.rows is None or row.name in arguments.rows]
     if not rows:
         parser.error(f'no such row, choose from {", ".join(repr(a.name) for a in ABLATIONS)}')
     print(table := _table(rows, arguments))
     if arguments.docs is not None:
-        text = replace_tables(
-            arguments.docs.read_text(), table, name=str(arguments.docs), begin=BEGIN, end=END
-        )
+        text = _replaced(arguments.docs, table)
         with file_beside(arguments.docs, overwrite=True) as partial:
             partial.write_text(text)
+
+
+def _replaced(path: Path, table: str) -> str:
+    document = path.read_text(encoding='utf-8')
+    return replace_tables(document, table, name=str(path), begin=BEGIN, end=END)
 
 
 def _table(rows: Sequence[Ablation], arguments: argparse.Namespace) -> str:
@@ -175,7 +179,7 @@ def _table(rows: Sequence[Ablation], arguments: argparse.Namespace) -> str:
             results[row.name] = kept['scores']
             continue
         begin = time.monotonic()
-        shared = shared or _share(config, arguments.cache)
+        shared = shared or _share(config)
         sets = sets or dict(_sets(arguments))
         network = _train(row, config=config, shared=shared)
         results[row.name] = dict(_score(network, row, sets))
@@ -187,7 +191,7 @@ def _table(rows: Sequence[Ablation], arguments: argparse.Namespace) -> str:
     return _markdown(results, config=config)
 
 
-def _share(config: TrainingConfig, cache: Path) -> Shared:
+def _share(config: TrainingConfig) -> Shared:
     rng = np.random.default_rng([config.seed, 17])
     targets = draw_gaits(rng, config.wearers)
     varied = list(range(config.wearers))

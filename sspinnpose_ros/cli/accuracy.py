@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 
 DIVERSE_SIZE = 3
 DIVERSE_SECONDS = 15.0
+EPISODES = 3
+"""Episodes that are tried for each unit of the set's size."""
+
 POPULATION = 200
 """People whose cycles the mean-gait predictor averages."""
 
@@ -73,7 +76,7 @@ def _parse_adapted(
     type=click.IntRange(min=0),
     default=DIVERSE_SIZE,
     show_default=True,
-    help='Size of the synthetic test set: 16 N wearers; 0 leaves it out.',
+    help='Size of the synthetic test set: about 19 N wearers; 0 leaves it out.',
 )
 @click.option(
     '--jobs', type=click.IntRange(min=1), default=1, show_default=True, help='Processes.'
@@ -224,7 +227,12 @@ def _score_synthetic(
 
     from sspinnpose_ros.cli.accuracy_diverse import score_wearer
     from sspinnpose_ros.evaluation.mean_gait import MeanGait
-    from sspinnpose_ros.training.diverse_wearers import DIVERSE, USUAL, diverse_wearers
+    from sspinnpose_ros.training.diverse_wearers import (
+        DIVERSE,
+        USUAL,
+        diverse_wearers,
+        episode_wearers,
+    )
     from sspinnpose_ros.training.population_cycles import population_cycles
 
     if not size:
@@ -235,10 +243,14 @@ def _score_synthetic(
         models=models,
         mean_gait=MeanGait(**vars(population_cycles(wearers=POPULATION))),
     )
-    scores = {
-        name: list(each_of(work, diverse_wearers(kinds, size=size, seconds=DIVERSE_SECONDS)))
-        for name, kinds in (('diverse', DIVERSE), ('usual', USUAL))
+    wearers = {
+        'diverse': [
+            *diverse_wearers(DIVERSE, size=size, seconds=DIVERSE_SECONDS),
+            *episode_wearers(count=EPISODES * size),
+        ],
+        'usual': diverse_wearers(USUAL, size=size, seconds=DIVERSE_SECONDS),
     }
+    scores = {name: list(each_of(work, each)) for name, each in wearers.items()}
     click.echo(
         f'synthetic wearers: {len(scores["diverse"])} unusual, {len(scores["usual"])} usual'
     )

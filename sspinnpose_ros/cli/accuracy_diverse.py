@@ -55,7 +55,7 @@ def score_wearer(
     for model in models:
         outcomes = _outcomes(wearer, subject=subject, model=model)
         ours.append(scored(as_estimate(outcomes)))
-        if wearer.gait != 'standing':
+        if not (wearer.gait == 'standing').all():
             estimates = [each.estimate for each in outcomes if each.estimate is not None]
             locations.append(_located(estimates, wearer=wearer, subject=subject))
     return WearerScores(

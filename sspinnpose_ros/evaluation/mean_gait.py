@@ -13,6 +13,9 @@ NEAREST_SHARE = 1.0 / 3.0
 
 LEAST_PEOPLE = 8
 
+SPEED_STEP_MPS = 0.05
+"""Resolution of the speed it is told."""
+
 
 @dataclass(frozen=True, eq=False)
 class MeanGait:
@@ -42,8 +45,8 @@ class MeanGait:
         *,
         time_s: np.ndarray,
         phase: np.ndarray,
-        gait: str,
-        speed_mps: float,
+        gait: np.ndarray,
+        speed_mps: np.ndarray,
         mass_kg: float,
         height_m: float,
     ) -> dict[str, np.ndarray]:
@@ -52,8 +55,8 @@ class MeanGait:
         Args:
             time_s: (T,) s.
             phase: (T,) true part of the cycle, 0 to 1.
-            gait: true gait.
-            speed_mps: true mean speed, m/s.
+            gait: (T,) true gait.
+            speed_mps: (T,) true mean speed around that time, m/s.
             mass_kg: body mass, kg.
             height_m: stature, m.
 
@@ -64,17 +67,16 @@ class MeanGait:
             ValueError: where nobody of that gait is known.
 
         """
-        same = np.array([each == gait for each in self.gait])
-        if not same.any():
-            raise ValueError(f'nobody {gait} is known, only {", ".join(sorted(set(self.gait)))}')
-        people = np.flatnonzero(same)
-        count = max(LEAST_PEOPLE, round(NEAREST_SHARE * len(people)))
-        order = np.argsort(np.abs(self.speed_mps[people] - speed_mps), kind='stable')
-        chosen = people[order[:count]]
         weight = mass_kg * GRAVITY
-        angle = _at(self.angle[chosen].mean(0), phase)
-        moment = weight * height_m * _at(self.moment[chosen].mean(0), phase)
-        force = weight * _at(self.force[chosen].mean(0), phase)
+        angle, moment = np.zeros((len(time_s), 6)), np.zeros((len(time_s), 6))
+        force = np.zeros((len(time_s), 2, 2))
+        level = np.round(np.asarray(speed_mps) / SPEED_STEP_MPS).astype(np.int64)
+        for kind, step in sorted(set(zip(np.asarray(gait).tolist(), level.tolist(), strict=True))):
+            at = (np.asarray(gait) == kind) & (level == step)
+            people = self._people(kind, step * SPEED_STEP_MPS)
+            angle[at] = _at(self.angle[people].mean(0), phase[at])
+            moment[at] = weight * height_m * _at(self.moment[people].mean(0), phase[at])
+            force[at] = weight * _at(self.force[people].mean(0), phase[at])
         answer = {'time': np.asarray(time_s, dtype=np.float64)}
         for index, joint in enumerate(JOINTS):
             answer[f'angle_{joint}'] = angle[:, index]
@@ -83,6 +85,15 @@ class MeanGait:
             answer[f'grf_forward_{side}'] = force[:, index, 0]
             answer[f'grf_up_{side}'] = force[:, index, 1]
         return answer
+
+    def _people(self, gait: str, speed_mps: float) -> np.ndarray:
+        """Return which people of a gait are nearest in speed."""
+        people = np.flatnonzero([each == gait for each in self.gait])
+        if not len(people):
+            raise ValueError(f'nobody {gait} is known, only {", ".join(sorted(set(self.gait)))}')
+        count = max(LEAST_PEOPLE, round(NEAREST_SHARE * len(people)))
+        order = np.argsort(np.abs(self.speed_mps[people] - speed_mps), kind='stable')
+        return np.asarray(people[order[:count]])
 
 
 def _at(cycle: np.ndarray, phase: np.ndarray) -> np.ndarray:

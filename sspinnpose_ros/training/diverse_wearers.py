@@ -3,7 +3,7 @@
 The seed has four words and training's have at most three, so that no training draws the same
 people. Unusual gaits are marked ones, crouching and squatting wearers count three times, and stiff
 knees and toe walking twice: a set in which usual gait prevails is answered well by its mean, and
-then proves nothing.
+then proves nothing. Episodes in which people start, change and stop come on top.
 """
 
 from __future__ import annotations
@@ -14,14 +14,25 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from sspinnpose_ros.core.conventions import JOINTS, SIDES
+from sspinnpose_ros.core.body import Body
+from sspinnpose_ros.core.conventions import GRAVITY, JOINTS, SIDES
+from sspinnpose_ros.training.episode_plan import draw_plans
+from sspinnpose_ros.training.episodes import Episodes, perform
 from sspinnpose_ros.training.gait_style import GaitTarget, draw_gait
-from sspinnpose_ros.training.synthetic_gait import Motions, MotionSamples, sample, synthesize
+from sspinnpose_ros.training.synthetic_gait import MotionSamples, sample, synthesize
 from sspinnpose_ros.training.wearer import SensorErrors, wear
 
 SEED = (7, 31, 4, 2026)
 BODY_SEED = 1_000_000_007
+EPISODES_SEED = 50
 RATE_HZ = 100.0
+
+UNLOADED_SHARE, LOADED_SHARE = 0.02, 0.15
+"""Shares of body weight below which a foot swings, and above which it has struck."""
+
+STANDING_MPS = 0.15
+FLIGHT_REACH = 35
+"""Samples from a flight phase up to which a person runs."""
 
 MARKED = (0.7, 1.0)
 """Degree of the unusual styles."""
@@ -74,16 +85,25 @@ USUAL = (
 
 
 @dataclass(frozen=True, eq=False)
+class Oracle:
+    """Hold what a mean-gait predictor is told at T times, as in `DiverseWearer`."""
+
+    gait: np.ndarray
+    speed_mps: np.ndarray
+    phase: np.ndarray
+
+
+@dataclass(frozen=True, eq=False)
 class DiverseWearer:
     """Hold what one wearer's sensors measured, and the truth.
 
     Attributes:
         kind: name of the kind of movement.
-        gait: 'walking', 'running' or 'standing'.
-        speed_mps: mean forward speed, m/s.
         mass_kg: body mass, kg.
         height_m: stature, m.
         time_s: (T,) s.
+        gait: (T,) 'walking', 'running' or 'standing'.
+        speed_mps: (T,) mean forward speed around that time, m/s.
         phase: (T,) part of the cycle, from 0 to 1 and from the start again.
         sagittal: (T, 7, 3) as `conventions.SAGITTAL_CHANNELS`, nominal segment axes.
         reference: `time`, `angle_*`, `moment_*`, `grf_forward_*` and `grf_up_*`, SI units.
@@ -93,11 +113,11 @@ class DiverseWearer:
     """
 
     kind: str
-    gait: str
-    speed_mps: float
     mass_kg: float
     height_m: float
     time_s: np.ndarray
+    gait: np.ndarray
+    speed_mps: np.ndarray
     phase: np.ndarray
     sagittal: np.ndarray
     reference: dict[str, np.ndarray]
@@ -164,61 +184,116 @@ def diverse_wearers(
         time_s=torch.as_tensor(time, dtype=torch.float32),
         phase=torch.as_tensor(start, dtype=torch.float32),
     )
-    return worn_by(
+    return _worn_by(
         kinds=[kind for kind, _ in drawn],
-        motions=motions,
+        body=motions.body,
         truth=truth,
-        time_s=time,
-        phase=np.stack(
-            [
-                (time / target.duration_s + begin) % 1.0
-                for (_, target), begin in zip(drawn, start, strict=True)
-            ]
-        ),
+        oracles=[
+            Oracle(
+                gait=np.full(len(time), target.kind),
+                speed_mps=np.full(len(time), target.speed_mps),
+                phase=(time / target.duration_s + begin) % 1.0,
+            )
+            for (_, target), begin in zip(drawn, start, strict=True)
+        ],
         rng=rng,
     )
 
 
-def worn_by(
+def episode_wearers(
     *,
-    kinds: Sequence[str],
-    motions: Motions,
-    truth: MotionSamples,
-    time_s: np.ndarray,
-    phase: np.ndarray,
-    rng: np.random.Generator,
+    count: int,
+    iterations: int = 1000,
+    progress: Callable[[int, int], None] | None = None,
 ) -> list[DiverseWearer]:
-    """Put the test set's imperfect sensors on motions.
+    """Make wearers who start, change and stop.
 
     Args:
-        kinds: (M) names.
-        motions: M wearers.
-        truth: how they moved at T times.
-        time_s: (T,) s.
-        phase: (M, T) part of the cycle.
-        rng: source of chance.
-
-    Returns:
-        The wearers, in order.
+        count: episodes to try; those that do not obey mechanics in the end are left out.
+        iterations: of the collocation.
+        progress: called with (done, total) of them now and then.
 
     """
-    worn = wear(motion=truth, body=motions.body, period_s=1 / RATE_HZ, rng=rng, errors=ERRORS)
+    rng = np.random.default_rng([*SEED, EPISODES_SEED])
+    found = perform(draw_plans(rng, count), rng=rng, iterations=iterations, progress=progress)
+    found = found.part(found.converged())
+    return _worn_by(
+        kinds=['start, change, stop'] * len(found),
+        body=found.body,
+        truth=found.samples,
+        oracles=[_oracle(found, row=row) for row in range(len(found))],
+        rng=rng,
+    )
+
+
+def _worn_by(
+    *,
+    kinds: Sequence[str],
+    body: Body,
+    truth: MotionSamples,
+    oracles: Sequence[Oracle],
+    rng: np.random.Generator,
+) -> list[DiverseWearer]:
+    worn = wear(motion=truth, body=body, period_s=1 / RATE_HZ, rng=rng, errors=ERRORS)
+    time = np.arange(truth.q.shape[1]) / RATE_HZ
     return [
         DiverseWearer(
-            kind=kinds[row],
-            gait=target.kind,
-            speed_mps=target.speed_mps,
-            mass_kg=target.mass_kg,
-            height_m=target.height_m,
-            time_s=time_s,
-            phase=phase[row],
+            kind=kind,
+            mass_kg=float(body.mass_kg[row]),
+            height_m=float(body.height_m[row]),
+            time_s=time,
+            gait=oracle.gait,
+            speed_mps=oracle.speed_mps,
+            phase=oracle.phase,
             sagittal=worn.sagittal[row],
-            reference=_reference(truth, row=row, time_s=time_s),
+            reference=_reference(truth, row=row, time_s=time),
             position_m=worn.position[row],
             mounting_rad=worn.mounting_rad[row],
         )
-        for row, target in enumerate(motions.targets)
+        for row, (kind, oracle) in enumerate(zip(kinds, oracles, strict=True))
     ]
+
+
+def _oracle(episodes: Episodes, *, row: int) -> Oracle:
+    """Read gait, speed and phase, counted from right heel strikes, off the true motion."""
+    samples = episodes.samples
+    weight = float(episodes.body.mass_kg[row]) * GRAVITY
+    load = samples.contact_force[row, ..., 1].sum(-1).numpy() / weight
+    speed = _smoothed(samples.qd[row, :, 0].numpy().astype(np.float64))
+    flying = np.flatnonzero((load < UNLOADED_SHARE).all(-1))
+    places = np.arange(len(load))
+    near = np.abs(places[:, None] - flying).min(-1) if len(flying) else np.full(len(load), 10**6)
+    moving = np.where(near < FLIGHT_REACH, 'running', 'walking')
+    strikes = _strikes(load[:, 0])
+    phase = np.zeros(len(load))
+    if len(strikes) >= 2:
+        stride = float(np.median(np.diff(strikes)))
+        # Before the first and after the last strike, strides are taken to last the median.
+        before = np.arange(strikes[0] - stride, -stride, -stride)[::-1]
+        after = np.arange(strikes[-1] + stride, len(load) + stride, stride)
+        every = np.concatenate([before, strikes, after])
+        phase = np.interp(places, every, np.arange(len(every))) % 1.0
+    return Oracle(
+        gait=np.where(speed < STANDING_MPS, 'standing', moving), speed_mps=speed, phase=phase
+    )
+
+
+def _strikes(load: np.ndarray) -> np.ndarray:
+    """Return where a foot is loaded after it was not."""
+    strikes, swinging = [], False
+    for index, share in enumerate(load.tolist()):
+        if share < UNLOADED_SHARE:
+            swinging = True
+        elif swinging and share > LOADED_SHARE:
+            swinging = False
+            strikes.append(index)
+    return np.array(strikes, dtype=np.float64)
+
+
+def _smoothed(values: np.ndarray) -> np.ndarray:
+    width = round(RATE_HZ)
+    padded = np.pad(values, (width // 2, width - 1 - width // 2), mode='edge')
+    return np.convolve(padded, np.full(width, 1.0 / width), mode='valid')
 
 
 def _reference(truth: MotionSamples, *, row: int, time_s: np.ndarray) -> dict[str, np.ndarray]:
