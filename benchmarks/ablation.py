@@ -208,7 +208,10 @@ def _share(config: TrainingConfig) -> Shared:
             config.episodes, seed=config.seed, rank=0, iterations=config.episode_iterations
         )
     return Shared(
-        varied=_chosen(motions, varied), usual=_chosen(motions, usual), episodes=episodes
+        varied=_chosen(motions, varied),
+        usual=_chosen(motions, usual),
+        # With few iterations none of them obeys mechanics.
+        episodes=episodes if episodes is not None and len(episodes) else None,
     )
 
 

@@ -127,6 +127,7 @@ def accuracy(
     from sspinnpose_ros.evaluation import model_card
     from sspinnpose_ros.evaluation.accuracy_results import ALL, AccuracyResults, ScoredModel
     from sspinnpose_ros.evaluation.accuracy_table import accuracy_tables, replace_tables
+    from sspinnpose_ros.evaluation.accuracy_targets import target_rows
 
     # Whatever can be refused is refused before minutes of work.
     documents = {path: _read(path) for path in (docs_path, card_path) if path is not None}
@@ -173,7 +174,9 @@ def accuracy(
             )
     if json_path is not None:
         with file_beside(json_path, overwrite=True) as partial_path:
-            partial_path.write_text(json.dumps(results.as_json(), indent=2) + '\n')
+            targets = [vars(row) | {'verdict': row.verdict} for row in target_rows(results)]
+            scores = results.as_json() | {'targets': targets}
+            partial_path.write_text(json.dumps(scores, indent=2) + '\n')
     if docs_path is None:
         click.echo(tables)
 

@@ -65,11 +65,11 @@ RECORDED_TARGETS = (
         '`overground_run_p1`, adapted', P1[1:], _ADAPTED, {'angles': 3.5, 'moments': 1.3}
     ),
     RecordedTarget(
-        'treadmill walkers, zero-shot', WALKERS, ALL,
+        'unseen treadmill walkers, zero-shot', WALKERS, ALL,
         {'angles': 6.0, 'moments': 1.4, 'vertical GRF': 9.0},
     ),
     RecordedTarget(
-        'treadmill walkers, adapted', WALKERS, _ADAPTED,
+        'unseen treadmill walkers, adapted', WALKERS, _ADAPTED,
         {'angles': 3.5, 'moments': 1.3, 'vertical GRF': 7.0},
     ),
     RecordedTarget(
