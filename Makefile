@@ -8,6 +8,7 @@ TORCH_INDEX ?=
 PYTHON ?=
 BAG ?=
 DATA ?= ../shared/data
+ACCURACY_ARGS ?=
 PYTEST_ARGS ?=
 
 SHELL := /bin/bash
@@ -48,7 +49,8 @@ help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 	@echo
 	@echo 'Variables: TORCH=$(TORCH) (version), TORCH_INDEX (package index for torch alone), PYTHON,'
-	@echo 'BAG (demo), DATA=$(DATA) (recorded trials), PYTEST_ARGS (test).'
+	@echo 'BAG (demo), DATA=$(DATA) (recorded trials), ACCURACY_ARGS (accuracy: models of other' \
+	  'seeds, adapted models, --jobs), PYTEST_ARGS (test).'
 
 .PHONY: setup
 setup: $(package) ## Make .venv: ROS wheels, tf2_msgs, torch, the package itself
@@ -73,8 +75,9 @@ train: setup ## Train the shipped default model again, from its fixed seed
 	$(BIN)/sspinnpose train -o sspinnpose_ros/models/default --seed 0
 
 .PHONY: accuracy
-accuracy: setup ## Score every trial in DATA, into docs/accuracy.md
-	$(BIN)/sspinnpose accuracy '$(DATA)' --docs docs/accuracy.md
+accuracy: setup ## Score every trial in DATA, into docs/accuracy.md and the model card
+	$(BIN)/sspinnpose accuracy '$(DATA)' --docs docs/accuracy.md \
+	  --card sspinnpose_ros/models/README.md $(ACCURACY_ARGS)
 
 .PHONY: bench
 bench: setup ## Measure latency, CPU and throughput

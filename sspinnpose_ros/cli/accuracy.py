@@ -3,40 +3,97 @@
 from __future__ import annotations
 
 import json
-import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
+from functools import partial
+from multiprocessing import get_context
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, TypeVar
 
 import click
 
-from sspinnpose_ros.cli.options import model_option
+from sspinnpose_ros.core.conventions import SENSOR_SETS
 
 if TYPE_CHECKING:
-    import numpy as np
+    from sspinnpose_ros.evaluation.accuracy_results import TrialScores, WearerScores
 
-    from sspinnpose_ros.bags.imu_bag import ImuBag
-    from sspinnpose_ros.core.mounting import Mounting
-    from sspinnpose_ros.core.subject import Subject
-    from sspinnpose_ros.evaluation.accuracy_table import TrialScores
-    from sspinnpose_ros.evaluation.metrics import Evaluation
+DIVERSE_SIZE = 3
+DIVERSE_SECONDS = 15.0
+EPISODES = 3
+"""Episodes that are tried for each unit of the set's size."""
 
-OURS = 'sspinnpose'
-CLASSICAL = {'classical': False, 'classical, offline': True}
-"""Estimators without learning, by whether they may look ahead."""
+POPULATION = 200
+"""People whose cycles the mean-gait predictor averages."""
 
-RATE_HZ = 100.0
+Item = TypeVar('Item')
+Scored = TypeVar('Scored')
+
+
+def _parse_adapted(
+    context: click.Context, parameter: click.Parameter, value: tuple[str, ...]
+) -> dict[str, str]:
+    adapted = {}
+    for pair in value:
+        trial, equals, model = pair.partition('=')
+        if not equals or not trial or not model:
+            raise click.BadParameter(
+                f'{pair!r} is not TRIAL=MODEL, expected the name of a trial folder and the model '
+                'that was adapted to its person.'
+            )
+        adapted[trial] = model
+    return adapted
 
 
 @click.command(short_help='Score every trial of a folder, ours beside a classical estimator.')
 @click.argument('data_path', metavar='DATA', type=click.Path(path_type=Path))
-@model_option
+@click.option(
+    '--model',
+    'models',
+    metavar='MODEL',
+    multiple=True,
+    default=('default',),
+    show_default=True,
+    help='Model folder; default is the shipped one. May be repeated, for models of several '
+    'seeds: the first is the one that is shipped, and numbers become means and ranges.',
+)
+@click.option(
+    '--adapted',
+    metavar='TRIAL=MODEL',
+    multiple=True,
+    callback=_parse_adapted,
+    help="Model that was adapted to a trial's person from unlabelled IMUs; may be repeated.",
+)
+@click.option(
+    '--sparse/--no-sparse',
+    default=True,
+    help='Whether to score the sparse sensor sets, too.',
+)
+@click.option(
+    '--diverse',
+    'diverse_size',
+    metavar='N',
+    type=click.IntRange(min=0),
+    default=DIVERSE_SIZE,
+    show_default=True,
+    help='Size of the synthetic test set: about 19 N wearers; 0 leaves it out.',
+)
+@click.option(
+    '--jobs', type=click.IntRange(min=1), default=1, show_default=True, help='Processes.'
+)
 @click.option(
     '--docs',
     'docs_path',
     metavar='FILE.md',
     type=click.Path(path_type=Path),
     help='Put the tables between the markers of this document.',
+)
+@click.option(
+    '--card',
+    'card_path',
+    metavar='FILE.md',
+    type=click.Path(path_type=Path),
+    help='Put the facts of the first model between the markers of this model card.',
 )
 @click.option(
     '--json',
@@ -46,33 +103,38 @@ RATE_HZ = 100.0
     help='Write all scores to this file; an older one is replaced.',
 )
 def accuracy(
-    data_path: Path, model_path: str, docs_path: Path | None, json_path: Path | None
+    data_path: Path,
+    models: tuple[str, ...],
+    adapted: dict[str, str],
+    sparse: bool,
+    diverse_size: int,
+    jobs: int,
+    docs_path: Path | None,
+    card_path: Path | None,
+    json_path: Path | None,
 ) -> None:
-    """Estimate and score every trial folder in DATA.
+    """Estimate and score every trial folder in DATA, and say which targets are met.
 
     Sensors of unknown mounting are calibrated from the trial itself. Beside each score stands
-    that of a classical estimator (inclination filters and inverse dynamics) on the same data.
+    that of a classical estimator (inclination filters and inverse dynamics) on the same data,
+    and a synthetic test set of unusual movement is scored beside that and beside a predictor that
+    only knows the mean gait.
     """
     from sspinnpose_ros.bags.trial import find_trial
     from sspinnpose_ros.core.atomic_output import file_beside
-    from sspinnpose_ros.core.errors import OutputError, RecordingError
-    from sspinnpose_ros.evaluation.accuracy_table import (
-        TrialScores,
-        accuracy_tables,
-        replace_tables,
-    )
-    from sspinnpose_ros.evaluation.metrics import as_json
+    from sspinnpose_ros.core.errors import RecordingError
+    from sspinnpose_ros.core.model_file import load_model
+    from sspinnpose_ros.evaluation import model_card
+    from sspinnpose_ros.evaluation.accuracy_results import ALL, AccuracyResults, ScoredModel
+    from sspinnpose_ros.evaluation.accuracy_table import accuracy_tables, replace_tables
+    from sspinnpose_ros.evaluation.accuracy_targets import target_rows
 
-    document = ''
+    # Whatever can be refused is refused before minutes of work.
+    documents = {path: _read(path) for path in (docs_path, card_path) if path is not None}
     if docs_path is not None:
-        try:
-            document = docs_path.read_text(encoding='utf-8')
-        except OSError as error:
-            raise OutputError(
-                f'{docs_path} cannot be read ({error.strerror}), expected a document with the '
-                'markers of the tables; name an existing one.'
-            ) from None
-        replace_tables(document, '', name=str(docs_path))
+        replace_tables(documents[docs_path], '', name=str(docs_path))
+    if card_path is not None:
+        model_card.replace_facts(documents[card_path], '', name=str(card_path))
     folders = sorted(path.parent for path in data_path.glob('*/bag'))
     found = [folder for folder in folders if find_trial(folder).reference is not None]
     if not found:
@@ -80,99 +142,141 @@ def accuracy(
             f'{data_path} holds no trial folders, expected folders with bag/, subject.yaml and '
             'reference.npz; name the folder above them.'
         )
-    trials: list[TrialScores] = []
-    for folder in found:
-        scores = _score_trial(folder, model_path=model_path)
-        trials.append(TrialScores(trial=folder.name, scores=scores))
-        ours = as_json(scores[OURS])
-        click.echo(
-            f'{folder.name}: '
-            + ', '.join(
-                f'{name} {ours[name]:.2f}'
-                for name in ('angle_rmsd_deg', 'moment_rmsd_bwbh', 'grf_rmsd_bw')
-                if ours[name] is not None
-            )
+    unknown = sorted(set(adapted) - {folder.name for folder in found})
+    if unknown:
+        raise RecordingError(
+            f'{data_path} holds no trial {unknown[0]}, expected --adapted to name one of '
+            f'{", ".join(folder.name for folder in found)}; correct the name.'
         )
-    tables = accuracy_tables(trials)
+    scored = [ScoredModel.of(name, load_model(name).provenance) for name in models]
+    for name in adapted.values():
+        load_model(name)
+    sensor_sets = list(SENSOR_SETS) if sparse else [ALL]
+    with _processes(jobs) as each_of:
+        results = AccuracyResults(
+            models=scored,
+            trials=_score_trials(
+                found, models=models, adapted=adapted, sensor_sets=sensor_sets, each_of=each_of
+            ),
+            **_score_synthetic(diverse_size, models=models, each_of=each_of),
+        )
+    tables = accuracy_tables(results)
     if docs_path is not None:
-        with file_beside(docs_path, overwrite=True) as partial:
-            partial.write_text(replace_tables(document, tables, name=str(docs_path)))
+        with file_beside(docs_path, overwrite=True) as partial_path:
+            partial_path.write_text(
+                replace_tables(documents[docs_path], tables, name=str(docs_path))
+            )
+    if card_path is not None:
+        facts = model_card.facts(load_model(models[0]), results=results)
+        with file_beside(card_path, overwrite=True) as partial_path:
+            partial_path.write_text(
+                model_card.replace_facts(documents[card_path], facts, name=str(card_path))
+            )
     if json_path is not None:
-        with file_beside(json_path, overwrite=True) as partial:
-            partial.write_text(json.dumps(_all_scores(trials), indent=2) + '\n')
+        with file_beside(json_path, overwrite=True) as partial_path:
+            targets = [vars(row) | {'verdict': row.verdict} for row in target_rows(results)]
+            scores = results.as_json() | {'targets': targets}
+            partial_path.write_text(json.dumps(scores, indent=2) + '\n')
     if docs_path is None:
         click.echo(tables)
 
 
-def _score_trial(folder: Path, *, model_path: str) -> dict[str, Evaluation]:
-    from sspinnpose_ros.bags.imu_bag import open_imu_bag
-    from sspinnpose_ros.bags.recording_calibration import find_mounting
-    from sspinnpose_ros.bags.recording_estimate import ESTIMATE, estimate_recording
-    from sspinnpose_ros.bags.reference import load_reference
-    from sspinnpose_ros.bags.trial import find_trial, subject_of
-    from sspinnpose_ros.core.conventions import SENSORS
-    from sspinnpose_ros.core.estimator import Estimator
-    from sspinnpose_ros.core.model_file import load_model
-    from sspinnpose_ros.evaluation.metrics import evaluate
+EachOf = Callable[[Callable[[Item], Scored], Sequence[Item]], Iterator[Scored]]
 
-    trial = find_trial(folder)
-    subject = subject_of(trial)
-    reference = load_reference(folder / 'reference.npz')
-    with open_imu_bag(trial.bag) as bag:
-        mounting = find_mounting(bag, subject=subject, sensors=SENSORS).mounting
-        with tempfile.TemporaryDirectory(prefix='sspinnpose_accuracy_') as place:
-            estimate_recording(
-                bag,
-                folder=Path(place),
-                estimator=Estimator(
-                    model=load_model(model_path), subject=subject, mounting=mounting
-                ),
-                mounting=mounting,
-                sensors=SENSORS,
+
+def _score_trials(
+    folders: Sequence[Path],
+    *,
+    models: Sequence[str],
+    adapted: dict[str, str],
+    sensor_sets: Sequence[str],
+    each_of: EachOf[tuple[Path, str | None], TrialScores],
+) -> list[TrialScores]:
+    from sspinnpose_ros.cli.accuracy_trials import score_trial
+    from sspinnpose_ros.evaluation.accuracy_results import ALL, QUANTITIES, number
+
+    trials = []
+    work = partial(_score_one, score_trial, models=models, sensor_sets=sensor_sets)
+    for scores in each_of(work, [(folder, adapted.get(folder.name)) for folder in folders]):
+        trials.append(scores)
+        shipped = scores.ours[ALL][0]
+        reached = {name: number(shipped, name) for name in QUANTITIES}
+        click.echo(
+            f'{scores.trial}: '
+            + ', '.join(
+                f'{name} {value:.2f} {QUANTITIES[name][1]}'
+                for name, value in reached.items()
+                if value is not None
             )
-            estimates = {OURS: load_reference(Path(place) / ESTIMATE)}
-        for name, zero_phase in CLASSICAL.items():
-            estimates[name] = _classical(
-                bag, subject=subject, mounting=mounting, zero_phase=zero_phase
-            )
-    return {
-        name: evaluate(
-            estimate=estimate,
-            reference=reference,
-            mass_kg=subject.mass_kg,
-            height_m=subject.height_m,
         )
-        for name, estimate in estimates.items()
-    }
+    return trials
 
 
-def _classical(
-    bag: ImuBag, *, subject: Subject, mounting: Mounting, zero_phase: bool
-) -> dict[str, np.ndarray]:
-    from sspinnpose_ros.bags.recorded_grid import read_grid
-    from sspinnpose_ros.core.conventions import SENSORS
-    from sspinnpose_ros.core.mounting import sagittal_signals
-    from sspinnpose_ros.evaluation.classical_baseline import classical_estimate
+def _score_one(
+    score: Callable[..., TrialScores],
+    item: tuple[Path, str | None],
+    *,
+    models: Sequence[str],
+    sensor_sets: Sequence[str],
+) -> TrialScores:
+    folder, adapted = item
+    return score(folder, models=models, adapted=adapted, sensor_sets=sensor_sets)
 
-    parts = read_grid(bag, sensors=SENSORS, rate_hz=RATE_HZ, longest_s=float('inf'))
-    longest = max(parts, key=lambda part: len(part.time_s))
-    return classical_estimate(
-        time_s=longest.time_s,
-        sagittal=sagittal_signals(
-            acceleration=longest.acceleration,
-            angular_rate=longest.angular_rate,
-            mounting=mounting.arrays(SENSORS),
-        ),
-        body=subject.body(),
-        sensor_position=subject.sensor_position_m[:, [0, 2]],
-        zero_phase=zero_phase,
+
+def _score_synthetic(
+    size: int, *, models: Sequence[str], each_of: EachOf[object, WearerScores]
+) -> dict[str, list[WearerScores]]:
+    import torch
+
+    from sspinnpose_ros.cli.accuracy_diverse import score_wearer
+    from sspinnpose_ros.evaluation.mean_gait import MeanGait
+    from sspinnpose_ros.training.diverse_wearers import (
+        DIVERSE,
+        USUAL,
+        diverse_wearers,
+        episode_wearers,
     )
+    from sspinnpose_ros.training.population_cycles import population_cycles
 
-
-def _all_scores(trials: Sequence[TrialScores]) -> dict[str, Any]:
-    from sspinnpose_ros.evaluation.metrics import as_json
-
-    return {
-        each.trial: {name: as_json(scores) for name, scores in each.scores.items()}
-        for each in trials
+    if not size:
+        return {'diverse': [], 'usual': []}
+    torch.set_num_threads(1)
+    work = partial(
+        score_wearer,
+        models=models,
+        mean_gait=MeanGait(**vars(population_cycles(wearers=POPULATION))),
+    )
+    wearers = {
+        'diverse': [
+            *diverse_wearers(DIVERSE, size=size, seconds=DIVERSE_SECONDS),
+            *episode_wearers(count=EPISODES * size),
+        ],
+        'usual': diverse_wearers(USUAL, size=size, seconds=DIVERSE_SECONDS),
     }
+    scores = {name: list(each_of(work, each)) for name, each in wearers.items()}
+    click.echo(
+        f'synthetic wearers: {len(scores["diverse"])} unusual, {len(scores["usual"])} usual'
+    )
+    return scores
+
+
+@contextmanager
+def _processes(jobs: int) -> Iterator[Callable[..., Iterator[object]]]:
+    if jobs == 1:
+        yield map
+        return
+    # Spawned, since a forked torch can hang.
+    with ProcessPoolExecutor(jobs, mp_context=get_context('spawn')) as pool:
+        yield pool.map
+
+
+def _read(path: Path) -> str:
+    from sspinnpose_ros.core.errors import OutputError
+
+    try:
+        return path.read_text(encoding='utf-8')
+    except OSError as error:
+        raise OutputError(
+            f'{path} cannot be read ({error.strerror}), expected a document with the '
+            'markers of the tables; name an existing one.'
+        ) from None

@@ -110,6 +110,7 @@ def draw_gait(
     mass_kg: float | None = None,
     height_m: float | None = None,
     variation: float = 1.0,
+    severity: tuple[float, float] = (0.4, 1.0),
 ) -> GaitTarget:
     """Draw one person's aim at a speed, running above about 2.1 m/s.
 
@@ -122,6 +123,7 @@ def draw_gait(
         mass_kg: body mass, drawn when None.
         height_m: stature, drawn when None.
         variation: scale of the person-to-person variation; 0 for the published mean.
+        severity: (least, greatest) degree of an unusual style, 1 for the most marked.
 
     """
     mass, height = draw_person(rng)
@@ -151,7 +153,7 @@ def draw_gait(
         for joint in range(3):
             both[:, side, joint] += variation * _low_order(rng, 1.0, 4)
     lean = (-0.12 if running else -0.03) + variation * rng.normal() * 0.04
-    both, lean = _apply_style(rng, both, lean, style)
+    both, lean = _apply_style(rng, both, lean, style, severity)
     tilt = variation * (rng.normal() * 0.06 + _pelvis_sway(rng, 0.05 if running else 0.025))
     both[..., 0] -= tilt[:, None]
     forces = np.stack([force, np.roll(force, NODES // 2, 0)], 1)
@@ -207,9 +209,13 @@ def _on_forefoot(cycle: MeanCycle, *, hurry: float) -> np.ndarray:
 
 
 def _apply_style(
-    rng: np.random.Generator, legs: np.ndarray, lean: float, style: str
+    rng: np.random.Generator,
+    legs: np.ndarray,
+    lean: float,
+    style: str,
+    severity: tuple[float, float],
 ) -> tuple[np.ndarray, float]:
-    amount = float(rng.uniform(0.4, 1.0))
+    amount = float(rng.uniform(*severity))
     side = int(rng.integers(2))
     if style == 'crouch':
         legs = legs + amount * np.deg2rad([14.0, 26.0, 12.0])
