@@ -85,7 +85,7 @@ class TrainingConfig:
     """
 
     seed: int = 0
-    iterations: int = 12000
+    iterations: int = 14000
     wearers: int = 400
     gait_iterations: int = 2000
     episodes: int = 64
