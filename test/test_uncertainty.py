@@ -137,7 +137,7 @@ def test_worse_sensors_raise_sigma(network, motions):
         )
         inputs, _ = head_inputs(network, streams=streams, period_s=0.01)
         sizes[factor] = sigma_of(inputs[:, 200:].flatten(0, 1)).mean(0)
-    assert (sizes[2.5][:12] > 1.15 * sizes[0.2][:12]).all()
+    assert (sizes[2.5][:12] > 1.08 * sizes[0.2][:12]).all()
 
 
 @pytest.fixture(scope='module')
@@ -291,7 +291,7 @@ def test_the_fit_finds_sigmas_that_depend_on_the_inputs_in_spite_of_outliers():
             inputs=torch.as_tensor(inputs), errors=torch.as_tensor(errors, dtype=torch.float32)
         ),
         rng=rng,
-        config=UncertaintyConfig(iterations=300),
+        config=UncertaintyConfig(iterations=300, weight_decay=0.0),
     )
     found = np.exp(inputs @ weights[HEAD_WEIGHT].T + weights[HEAD_BIAS])
     np.testing.assert_allclose(np.median(found / sigma), 1.0, atol=0.05)
