@@ -49,8 +49,8 @@ help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 	@echo
 	@echo 'Variables: TORCH=$(TORCH) (version), TORCH_INDEX (package index for torch alone), PYTHON,'
-	@echo 'BAG (demo), DATA=$(DATA) (recorded trials), ACCURACY_ARGS (accuracy: models of other' \
-	  'seeds, adapted models, --jobs), PYTEST_ARGS (test).'
+	@echo 'BAG (demo), DATA=$(DATA) (recorded trials), ACCURACY_ARGS (accuracy, e.g. --jobs 2),' \
+	  'PYTEST_ARGS (test).'
 
 .PHONY: setup
 setup: $(package) ## Make .venv: ROS wheels, tf2_msgs, torch, the package itself
@@ -74,10 +74,23 @@ lint: setup ## Check style and types only
 train: setup ## Train the shipped default model again, from its fixed seed
 	$(BIN)/sspinnpose train -o sspinnpose_ros/models/default --seed 0
 
+.PHONY: seeds
+seeds: setup ## Train models of two other seeds, into trained/
+	for seed in 1 2; do $(BIN)/sspinnpose train -o trained/seed_$$seed --seed $$seed; done
+
+.PHONY: adapt
+adapt: setup ## Adapt the shipped model to each trial in DATA, without its reference, into trained/
+	for bag in '$(DATA)'/*/bag; do trial=$${bag%/bag}; \
+	  $(BIN)/sspinnpose train "$$trial" --from default -o trained/adapted/$${trial##*/} --overwrite; \
+	done
+
 .PHONY: accuracy
-accuracy: setup ## Score every trial in DATA, into docs/accuracy.md and the model card
+accuracy: setup ## Score DATA into docs/accuracy.md and the model card, with what is in trained/
 	$(BIN)/sspinnpose accuracy '$(DATA)' --docs docs/accuracy.md \
-	  --card sspinnpose_ros/models/README.md $(ACCURACY_ARGS)
+	  --card sspinnpose_ros/models/README.md --model default \
+	  $(foreach model,$(wildcard trained/seed_*),--model $(model)) \
+	  $(foreach model,$(wildcard trained/adapted/*),--adapted $(notdir $(model))=$(model)) \
+	  $(ACCURACY_ARGS)
 
 .PHONY: bench
 bench: setup ## Measure latency, CPU and throughput

@@ -39,7 +39,8 @@ def print_gaits(wearers: int) -> None:
     motions = synthesize(targets)
     weight = (motions.body.mass_kg * GRAVITY)[:, None, None]
     aimed = torch.tensor(np.stack([target.force for target in targets]))[..., 1]
-    found = motions.force.sum(-2)[..., 1] / weight
+    force = motions.force.sum(-2) / weight[..., None]
+    found = force[..., 1]
     for kind in ('walking', 'running', 'standing'):
         rows = [row for row, target in enumerate(targets) if target.kind == kind]
         off = []
@@ -56,6 +57,30 @@ def print_gaits(wearers: int) -> None:
             f'{np.mean(off):.1f} deg from the aim, both feet loaded {both[1]:.3f} of the cycle '
             f'(aim {both[0]:.3f})'
         )
+        if kind != 'standing':
+            late = np.mean(
+                [
+                    _late_ms(
+                        force[row].numpy(), targets[row].force, duration_s=targets[row].duration_s
+                    )
+                    for row in rows
+                ],
+                axis=0,
+            )
+            print(f'          forces late by {late[0]:.1f} ms forward and {late[1]:.1f} ms up')
+
+
+def _late_ms(found: np.ndarray, aimed: np.ndarray, *, duration_s: float) -> np.ndarray:
+    """Return by how much (100, 2, 2) forces, (side, (forward, up)), come after their aim."""
+    nodes = np.arange(NODES)
+    shifts = np.arange(-8.0, 8.25, 0.25)
+    errors = []
+    for shift in shifts:
+        at = (nodes + shift) % NODES
+        low, part = at.astype(int), (at % 1.0)[:, None, None]
+        moved = found[low] * (1 - part) + found[(low + 1) % NODES] * part
+        errors.append(np.square(moved - aimed).sum((0, 1)))
+    return shifts[np.argmin(errors, axis=0)] * duration_s / NODES * 1e3
 
 
 def print_episodes(count: int) -> None:
