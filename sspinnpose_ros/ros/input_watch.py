@@ -12,6 +12,7 @@ from sspinnpose_ros.core.pipeline import Pipeline
 from sspinnpose_ros.core.plausibility import STUCK_S, check_signals, stuck_sentence
 from sspinnpose_ros.core.recent_frames import RecentFrames
 from sspinnpose_ros.core.stream_timing import StreamTimer
+from sspinnpose_ros.core.upright import check_upright
 
 WARNING_PERIOD_S = 10.0
 CHECK_S = 5.0
@@ -158,6 +159,16 @@ class InputWatch:
             sensors=SENSORS,
             present=recent.present,
         )
+        estimator = self._pipeline.estimator
+        if not faults and estimator is not None:
+            faults = check_upright(
+                time_s=recent.time_s,
+                acceleration=recent.acceleration,
+                angular_rate=recent.angular_rate,
+                sensors=SENSORS,
+                present=recent.present,
+                mounting=estimator.mounting,
+            )
         for fault in faults:
             if fault not in self._pipeline.faults:
                 self._logger.error(fault)
