@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 from xml.etree import ElementTree
@@ -410,6 +411,28 @@ def test_a_wrong_unit_stops_the_estimates_until_it_is_right(
     assert status.message.startswith('thigh_l turns at up to')
     assert 'deg/s' in status.message
     assert 'thigh_l turns at up to' in node.log
+
+
+@pytest.mark.parametrize('number', [signal.SIGINT, signal.SIGTERM])
+def test_stopping_while_samples_come_is_quiet(
+    domain: int, files: Path, samples: np.ndarray, number: int
+) -> None:
+    parameters = {'model': files / 'model', 'subject': files / 'subject.yaml'}
+    with estimator_process(domain, parameters, '-r', '__ns:=/stopped') as process:
+        wearer = Wearer(domain, namespace='/stopped')
+        try:
+            wearer.wait_until_heard()
+            wearer.play(samples[:30], rest_s=0.0)
+            for _ in range(3):
+                process.process.send_signal(number)
+                wearer.play(samples[30:34], rest_s=0.0)
+            wearer.play(samples[:40], rest_s=0.0)
+        finally:
+            wearer.close()
+        assert process.wait() == 0, process.log
+    assert 'Traceback' not in process.log
+    assert 'FATAL' not in process.log
+    assert 'rror' not in process.log
 
 
 @pytest.mark.parametrize(

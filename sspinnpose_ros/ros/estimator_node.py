@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import signal
 import sys
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -13,12 +14,13 @@ import rclpy
 from rcl_interfaces.msg import SetParametersResult
 from rclpy.clock import Clock, ClockType, JumpThreshold
 from rclpy.duration import Duration
-from rclpy.executors import Executor, ExternalShutdownException
+from rclpy.executors import ExternalShutdownException
 from rclpy.impl.implementation_singleton import rclpy_implementation
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 from rclpy.parameter import Parameter
 from rclpy.qos import QoSProfile, ReliabilityPolicy
 from rclpy.qos_overriding_options import QoSOverridingOptions
+from rclpy.signals import SignalHandlerOptions
 from sensor_msgs.msg import Imu
 from std_srvs.srv import Trigger
 
@@ -46,6 +48,8 @@ from sspinnpose_ros.ros.wearer import Wearer, load_wearer
 NODE_NAME = 'sspinnpose'
 TICK_S = 0.02
 DIAGNOSTICS_S = 1.0
+LOOK_S = 0.2
+"""Longest time between two looks at whether the node is to stop."""
 
 # SensorDataQoS, but for the depth: drivers send bursts of ten samples and more.
 SAMPLES = QoSProfile(depth=50, reliability=ReliabilityPolicy.BEST_EFFORT)
@@ -120,6 +124,11 @@ class EstimatorNode(LifecycleNode):
         self._deactivate()
         self._clean_up()
         return SUCCESS
+
+    def stop(self) -> None:
+        """Deactivate if active, so that nothing is published any more."""
+        if self._session is not None:
+            self.trigger_deactivate()
 
     def autostart(self) -> bool:
         """Configure and activate; return whether both went well."""
@@ -364,8 +373,10 @@ def main(args: list[str] | None = None) -> int:
         0 after an ordinary stop, 1 where the node could not start.
 
     """
+    told = _told_to_stop()
     try:
-        rclpy.init(args=args)
+        # rclpy's own handlers shut the context down while callbacks still publish.
+        rclpy.init(args=args, signal_handler_options=SignalHandlerOptions.NO)
     except Exception as error:
         sys.stderr.write(
             f'The arguments cannot be read ({" ".join(str(error).split())}), expected ROS '
@@ -373,14 +384,22 @@ def main(args: list[str] | None = None) -> int:
         )
         return 1
     try:
-        return _run()
-    except (KeyboardInterrupt, ExternalShutdownException):
+        return _run(told)
+    except ExternalShutdownException:
         return 0
     finally:
         rclpy.try_shutdown()
 
 
-def _run() -> int:
+def _told_to_stop() -> Callable[[], bool]:
+    """Return a function that tells whether SIGINT or SIGTERM came since."""
+    stops: list[int] = []
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda received, frame: stops.append(received))
+    return lambda: bool(stops)
+
+
+def _run(told_to_stop: Callable[[], bool]) -> int:
     try:
         node = EstimatorNode()
     except UserError as error:
@@ -400,22 +419,14 @@ def _run() -> int:
         # What is there now stays; looking through it again and again would only cost pauses.
         gc.collect()
         gc.freeze()
-        while rclpy.ok():
-            _spin_once(executor)
+        while rclpy.ok() and not told_to_stop():
+            executor.spin_once(timeout_sec=LOOK_S)
+        node.stop()
     finally:
         executor.remove_node(node)
         executor.shutdown()
         node.destroy_node()
     return 0
-
-
-def _spin_once(executor: Executor) -> None:
-    try:
-        executor.spin_once(timeout_sec=0.2)
-    except RCLError:
-        # A callback that still published when the context was already gone.
-        if rclpy.ok():
-            raise
 
 
 if __name__ == '__main__':
