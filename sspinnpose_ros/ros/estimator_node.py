@@ -38,9 +38,12 @@ from sspinnpose_ros.ros.outputs import Outputs
 from sspinnpose_ros.ros.parameters import (
     ParameterError,
     check_choice,
+    check_frames,
     declare_parameters,
     read_parameters,
+    resolved_topics,
     table_by_name,
+    unknown_parameters,
 )
 from sspinnpose_ros.ros.session import Session
 from sspinnpose_ros.ros.wearer import Wearer, load_wearer
@@ -95,7 +98,10 @@ class EstimatorNode(LifecycleNode):
 
     def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Read parameters and files; refuse with one sentence what cannot work."""
-        return self._refusing(self._configure) or super().on_configure(state)
+        refused = self._refusing(self._configure)
+        if refused is not None:
+            self._clean_up()
+        return refused or super().on_configure(state)
 
     def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Start to listen."""
@@ -140,7 +146,6 @@ class EstimatorNode(LifecycleNode):
         except UserError as error:
             self.get_logger().error(str(error))
             self._deactivate()
-            self._clean_up()
             return FAILURE
         except Exception as error:
             # rclpy drops what a transition raises; say it before the state machine goes on.
@@ -150,7 +155,11 @@ class EstimatorNode(LifecycleNode):
 
     def _configure(self) -> None:
         values = read_parameters(self)
+        for sentence in unknown_parameters(self):
+            self.get_logger().warning(sentence)
+        check_frames(values)
         wearer = load_wearer(values)
+        self._topics = resolved_topics(self, values, wearer.sensors)
         if len(wearer.sensors) < values['min_sensors']:
             raise ParameterError(
                 f'The parameter sensors names {len(wearer.sensors)}, expected at least '
@@ -215,17 +224,13 @@ class EstimatorNode(LifecycleNode):
             pipeline.reset('activated')
         pipeline.faults = ()
         self._recent.clear()
-        topics = {
-            sensor: self.resolve_topic_name(values[f'imu.{sensor}.topic'])
-            for sensor in wearer.sensors
-        }
         session = Session(
             clock=self.get_clock(),
             pipeline=pipeline,
             recent=self._recent,
             outputs=self._outputs,
             watch=InputWatch(
-                topics=topics,
+                topics=self._topics,
                 pipeline=pipeline,
                 recent=self._recent,
                 missing_topic_s=values['missing_topic_s'],
@@ -291,7 +296,7 @@ class EstimatorNode(LifecycleNode):
             known = table.get(parameter.name)
             if known is None:
                 continue
-            if self._session is not None:
+            if self._wearer is not None:
                 return SetParametersResult(
                     successful=False,
                     reason=f'{parameter.name} is read at configuration: deactivate and clean up '
