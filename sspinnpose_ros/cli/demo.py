@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from sspinnpose_ros.cli.options import model_option
+from sspinnpose_ros.cli.options import FiniteRange, model_option
 from sspinnpose_ros.core.conventions import GRAVITY, JOINTS, SIDES
 from sspinnpose_ros.core.errors import UserError
 
@@ -74,14 +74,14 @@ class Source:
     '--seconds',
     default=15.0,
     show_default=True,
-    type=click.FloatRange(4.0, 3600.0),
+    type=FiniteRange(4.0, 3600.0),
     help='How much to play, in real time [s].',
 )
 @click.option(
     '--speed',
     default=1.3,
     show_default=True,
-    type=click.FloatRange(0.0, 5.0),
+    type=FiniteRange(0.0, 5.0),
     help='Speed of the simulated wearer [m/s].',
 )
 @click.option(
