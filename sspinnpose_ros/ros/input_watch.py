@@ -74,6 +74,14 @@ class InputWatch:
             if not timer.silent_s(now_s=now_s) < limit_s
         )
 
+    def only_refused(self) -> tuple[str, ...]:
+        """Return the sensors whose messages came, but could never be used."""
+        return tuple(
+            sensor
+            for sensor, timer in self.timers.items()
+            if self.refused[sensor] and not timer.heard
+        )
+
     def look(self, *, now_s: float) -> None:
         """Look for every kind of fault.
 
@@ -98,7 +106,11 @@ class InputWatch:
         if self._named_missing or waited < self._missing_topic_s:
             return
         self._named_missing = True
-        missing = [self.topics[s] for s, timer in self.timers.items() if not timer.heard]
+        missing = [
+            self.topics[sensor]
+            for sensor, timer in self.timers.items()
+            if not timer.heard and not self.refused[sensor]
+        ]
         if missing:
             published = [topic for topic in missing if self._count_publishers(topic)]
             who = 'all' if len(published) == len(missing) else ', '.join(published)
