@@ -46,7 +46,7 @@ def write_model(path: Path, *, hidden: int = 8) -> Path:
     """Write a model with random weights and return its folder."""
     rng = np.random.default_rng(0)
     weights = {
-        name: rng.normal(scale=0.1, size=shape).astype(np.float32)
+        name: rng.normal(scale=0.03, size=shape).astype(np.float32)
         for name, shape in expected_shapes(hidden).items()
     }
     weights |= {

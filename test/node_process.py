@@ -59,7 +59,7 @@ def write_model(folder: Path, *, hidden: int = 8) -> Path:
     """Write a small untrained model and return its folder."""
     generator = np.random.default_rng(0)
     weights = {
-        name: (0.1 * generator.normal(size=shape)).astype(np.float32)
+        name: (0.03 * generator.normal(size=shape)).astype(np.float32)
         for name, shape in expected_shapes(hidden).items()
     }
     weights |= {

@@ -278,3 +278,42 @@ def test_every_recorded_trial_is_scored_into_the_docs(
     for trial in RECORDINGS.glob('*/bag'):
         assert f'`{trial.parent.name}`' in text
     assert text.endswith(f'{END}\n\nmore\n')
+
+
+@pytest.mark.parametrize('number', ['nan', 'inf'])
+@pytest.mark.parametrize(
+    'words',
+    [
+        ('simulate', '--speed'),
+        ('simulate', '--seconds'),
+        ('simulate', '--standing'),
+        ('simulate', '--rate-hz'),
+        ('estimate', 'BAG', '--realtime-factor'),
+        ('evaluate', 'OUT', 'REFERENCE.npz', '--skip-seconds'),
+        ('bench', '--seconds'),
+        ('demo', '--seconds'),
+        ('demo', '--speed'),
+    ],
+    ids=' '.join,
+)
+def test_numbers_that_are_not_finite_are_refused(
+    words: tuple[str, ...],
+    number: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    output = ('-o', tmp_path / 'out') if words[0] in ('simulate', 'estimate', 'demo') else ()
+    done = run(monkeypatch, capsys, *words, number, *output)
+    assert done.code == 2, done
+    assert words[-1] in done.err
+    assert not (tmp_path / 'out').exists()
+
+
+def test_more_standing_than_there_is_time_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    options = ('--standing', 10, '--seconds', 5, '-o', tmp_path / 'out')
+    done = run(monkeypatch, capsys, 'simulate', *options)
+    assert done.code == 2, done
+    assert '10 s of standing do not fit into 5 s' in done.err

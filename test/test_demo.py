@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,13 +15,19 @@ import pytest
 
 pytest.importorskip('rclpy', reason='rclpy is not installed: the demo is not tested')
 
-from made_recordings import write_trial
+from diagnostic_msgs.msg import DiagnosticStatus
+from made_recordings import swinging, write_trial
 from node_process import PATIENCE_S, write_model
+from rclpy.serialization import serialize_message
+from sensor_msgs.msg import JointState
 
 from sspinnpose_ros.bags.human_topics import read_human_topics
 from sspinnpose_ros.bags.imu_bag import open_imu_bag
+from sspinnpose_ros.cli import demo
 from sspinnpose_ros.core.conventions import GRAVITY, JOINTS
+from sspinnpose_ros.core.errors import RecordingError
 from sspinnpose_ros.evaluation.gait_numbers import gait_numbers
+from sspinnpose_ros.ros.demo_recorder import newest_content
 
 pytestmark = pytest.mark.ros
 
@@ -37,7 +44,7 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def start(files: Path, output: Path) -> subprocess.Popen[str]:
-    arguments = ['--bag', files / 'trial', '--model', files / 'model', '--seconds', 4]
+    arguments = ['--bag', files / 'trial', '--model', files / 'model', '--seconds', 8]
     return subprocess.Popen(
         [sys.executable, '-c', PROGRAM, 'demo', *map(str, arguments), '-o', str(output)],
         stdout=subprocess.PIPE,
@@ -108,6 +115,37 @@ def test_a_bag_that_cannot_be_played_is_said(files: Path, tmp_path: Path, path: 
     assert len(done.stderr.splitlines()) == 1
     assert 'expected' in done.stderr
     assert not (tmp_path / 'out').exists()
+
+
+@pytest.mark.parametrize(
+    ('factor', 'words'),
+    [
+        ([1.0, 1.0, 1.0, 57.3, 57.3, 57.3], 'deg/s'),
+        ([0.102, 0.102, 0.102, 1.0, 1.0, 1.0], 'looks like g'),
+        ([0.01, 0.01, 0.01, 1.0, 1.0, 1.0], 'gravity seems to have been removed'),
+        ([1.0, -1.0, -1.0, 1.0, -1.0, -1.0], 'from the up of its segment'),
+    ],
+)
+def test_what_estimate_refuses_is_not_played(
+    factor: list[float], words: str, tmp_path: Path
+) -> None:
+    series = {
+        sensor: replace(one, sample=one.sample * factor) for sensor, one in swinging().items()
+    }
+    trial = write_trial(tmp_path / 'trial', series=series)
+    (tmp_path / 'folder').mkdir()
+    with pytest.raises(RecordingError, match=words):
+        demo._prepare(trial, folder=tmp_path / 'folder', seconds=8.0)
+
+
+def test_old_estimates_are_not_shown_again() -> None:
+    state = serialize_message(JointState(position=[0.0] * 6))
+    status = serialize_message(DiagnosticStatus(level=b'\x03', message='no IMU messages'))
+    newest = {'/human/joint_states': (10**9, state), '/human/status': (10**9, status)}
+    assert 'position' in newest_content(newest, 10**9 + 10**8)
+    content = newest_content(newest, 2 * 10**9)
+    assert content == {'level': 3, 'message': 'no IMU messages'}
+    assert demo._status(content) == 'no estimate: no IMU messages (STALE)'
 
 
 def test_gait_numbers_of_a_known_gait() -> None:

@@ -295,6 +295,10 @@ def with_nan(sample: np.ndarray) -> np.ndarray:
     return sample
 
 
+def upside_down(sample: np.ndarray) -> np.ndarray:
+    return sample * [1.0, -1.0, -1.0, 1.0, -1.0, -1.0]
+
+
 def pattern(sentence: str) -> str:
     """Return a sentence without its numbers."""
     return re.sub(r'\d+(?:\.\d+)?(?:e-?\d+)?', '#', sentence)
@@ -313,6 +317,7 @@ def require_documented(error: str) -> None:
         (in_degrees, SENSORS),
         (in_g, SENSORS),
         (without_gravity, SENSORS),
+        (upside_down, ('thigh_l',)),
         (with_nan, ('shank_r',)),
     ],
     ids=lambda value: getattr(value, '__name__', ''),

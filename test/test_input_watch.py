@@ -49,3 +49,24 @@ def test_a_sensor_that_hangs_is_named() -> None:
             assert not log.said
     watch.look(now_s=3.0)
     assert any(s.startswith('shank_l repeated the same values for 2.5 s') for s in log.said)
+
+
+def test_refused_sensors_are_not_called_absent() -> None:
+    log = Log()
+    watch = InputWatch(
+        topics={sensor: f'imu/{sensor}/data_raw' for sensor in ('pelvis', 'foot_r')},
+        pipeline=Pipeline(
+            synchronizer=Synchronizer(sensors=SENSORS, config=SynchronizerConfig()),
+            estimator=None,
+        ),
+        recent=RecentFrames(capacity=1000),
+        missing_topic_s=0.0,
+        logger=log,
+        count_publishers=lambda topic: 1,
+    )
+    watch.refuse('pelvis', 'pelvis sends stamps of zero')
+    watch.look(now_s=0.0)
+    (missing,) = [sentence for sentence in log.said if 'Nothing was heard' in sentence]
+    assert 'foot_r' in missing
+    assert 'pelvis' not in missing
+    assert watch.only_refused() == ('pelvis',)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 from xml.etree import ElementTree
 
 import numpy as np
@@ -288,11 +290,16 @@ def test_services_answer_in_sentences(wearer: Wearer, samples: np.ndarray, files
     assert wearer.call('sspinnpose/reset').success
 
 
-def test_parameters_are_refused_while_active(wearer: Wearer) -> None:
+def set_mass(wearer: Wearer) -> Any:
     request = SetParameters.Request()
     value = ParameterValue(type=ParameterType.PARAMETER_DOUBLE, double_value=60.0)
     request.parameters = [Parameter(name='mass_kg', value=value)]
     (result,) = wearer.call('sspinnpose/set_parameters', SetParameters, request).results
+    return result
+
+
+def test_parameters_are_refused_while_active(wearer: Wearer) -> None:
+    result = set_mass(wearer)
     assert not result.successful
     assert 'configur' in result.reason
 
@@ -301,6 +308,7 @@ def test_the_lifecycle_can_be_walked_again_and_again(wearer: Wearer, samples: np
     for _ in range(2):
         assert wearer.change_state(Transition.TRANSITION_DEACTIVATE)
         assert wearer.state() == 'inactive'
+        assert 'clean up' in set_mass(wearer).reason
         wearer.received['human/joint_states'].clear()
         wearer.play(samples[:20])
         assert not wearer.received['human/joint_states']
@@ -412,6 +420,28 @@ def test_a_wrong_unit_stops_the_estimates_until_it_is_right(
     assert 'thigh_l turns at up to' in node.log
 
 
+@pytest.mark.parametrize('number', [signal.SIGINT, signal.SIGTERM])
+def test_stopping_while_samples_come_is_quiet(
+    domain: int, files: Path, samples: np.ndarray, number: int
+) -> None:
+    parameters = {'model': files / 'model', 'subject': files / 'subject.yaml'}
+    with estimator_process(domain, parameters, '-r', '__ns:=/stopped') as process:
+        wearer = Wearer(domain, namespace='/stopped')
+        try:
+            wearer.wait_until_heard()
+            wearer.play(samples[:30], rest_s=0.0)
+            for _ in range(3):
+                process.process.send_signal(number)
+                wearer.play(samples[30:34], rest_s=0.0)
+            wearer.play(samples[:40], rest_s=0.0)
+        finally:
+            wearer.close()
+        assert process.wait() == 0, process.log
+    assert 'Traceback' not in process.log
+    assert 'FATAL' not in process.log
+    assert 'rror' not in process.log
+
+
 @pytest.mark.parametrize(
     ('arguments', 'words'),
     [
@@ -436,6 +466,8 @@ def test_bad_arguments_end_in_one_sentence(
         ({'mass_kg': 'heavy'}, ('mass_kg', "'heavy'", 'a number')),
         ({'sensors': '[pelvis,knee]'}, ("'knee'", 'thigh_r')),
         ({'sensors': '[pelvis]'}, ('names 1', 'min_sensors')),
+        ({'sensors': '[]'}, ('sensors', 'is empty')),
+        ({'imu.pelvis.topic': 'bad name!'}, ('imu.pelvis.topic', "'bad name!'")),
         ({'executor': 'many'}, ("'many'", 'events, single')),
         ({'model': '/nowhere/model'}, ('/nowhere/model', 'expected')),
         ({'model': '{files}/broken'}, ('broken', 'expected')),

@@ -21,11 +21,14 @@ from sspinnpose_ros.core.synchronizer import SynchronizerConfig
 from sspinnpose_ros.ros.parameters import (
     PARAMETERS,
     ParameterError,
+    check_frames,
     chosen_sensors,
     declare_parameters,
     parameter_file,
     read_parameters,
+    resolved_topics,
     table_by_name,
+    unknown_parameters,
 )
 
 pytestmark = pytest.mark.ros
@@ -134,3 +137,76 @@ def test_sensors_come_in_the_common_order() -> None:
     for wrong in ([], ['pelvis', 'pelvis'], ['Pelvis']):
         with pytest.raises(ParameterError, match='expected'):
             chosen_sensors(wrong)
+
+
+def test_a_list_without_entries_is_refused_in_a_sentence(context: rclpy.Context) -> None:
+    node = node_with(context, '-p', 'sensors:=[]')
+    try:
+        with pytest.raises(ParameterError, match='sensors is empty, expected a list'):
+            declare_parameters(node)
+    finally:
+        node.destroy_node()
+
+
+@pytest.mark.parametrize(
+    ('arguments', 'words'),
+    [
+        (('-p', 'imu.pelvis.topic:="bad name!"'), "imu.pelvis.topic is 'bad name!', expected"),
+        (('-p', 'imu.shank_r.topic:=""'), "imu.shank_r.topic is '', expected a topic"),
+        (('-p', 'imu.shank_r.topic:=imu/pelvis/data_raw'), 'pelvis and shank_r are both on'),
+        (('-r', 'imu/foot_l/data_raw:=/imu/foot_r/data_raw'), 'foot_r and foot_l are both on'),
+    ],
+)
+def test_topics_that_cannot_be_are_refused(
+    arguments: tuple[str, ...], words: str, context: rclpy.Context
+) -> None:
+    node = node_with(context, *arguments)
+    try:
+        declare_parameters(node)
+        with pytest.raises(ParameterError, match=words):
+            resolved_topics(node, read_parameters(node), SENSORS)
+    finally:
+        node.destroy_node()
+
+
+def test_topics_are_resolved(context: rclpy.Context) -> None:
+    node = node_with(context, '-r', '__ns:=/anna', '-r', 'imu/pelvis/data_raw:=/belt')
+    try:
+        declare_parameters(node)
+        topics = resolved_topics(node, read_parameters(node), SENSORS)
+    finally:
+        node.destroy_node()
+    assert topics['pelvis'] == '/belt'
+    assert topics['foot_l'] == '/anna/imu/foot_l/data_raw'
+
+
+@pytest.mark.parametrize(
+    ('name', 'value'),
+    [('frame_prefix', 'a b'), ('frame_prefix', '/a'), ('world_frame', ''), ('world_frame', 'a b')],
+)
+def test_frames_that_cannot_be_are_refused(name: str, value: str) -> None:
+    values = {'frame_prefix': 'anna/', 'world_frame': 'odom'}
+    check_frames(values)
+    check_frames({**values, 'frame_prefix': ''})
+    with pytest.raises(ParameterError, match=f'{name} is .* expected a frame name'):
+        check_frames({**values, name: value})
+
+
+def test_a_misspelt_parameter_is_refused_and_a_foreign_one_is_named(
+    context: rclpy.Context,
+) -> None:
+    for argument, near in (('mas_kg:=60.0', 'mass_kg'), ('height:=1.8', 'height_m')):
+        node = node_with(context, '-p', argument)
+        try:
+            declare_parameters(node)
+            with pytest.raises(ParameterError, match=f'expected perhaps {near}'):
+                unknown_parameters(node)
+        finally:
+            node.destroy_node()
+    node = node_with(context, '-p', 'nosuch:=3', '-p', 'use_sim_time:=false')
+    try:
+        declare_parameters(node)
+        (sentence,) = unknown_parameters(node)
+        assert sentence.startswith('There is no parameter nosuch')
+    finally:
+        node.destroy_node()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import Any
 
 import numpy as np
 import pytest
@@ -26,6 +27,8 @@ class Counter:
 
     def __init__(self) -> None:
         self.mounted = np.ones(7, dtype=bool)
+        self.angles_rad = np.zeros(6)
+        self.residual = 0.0
 
     def initial_state(self) -> int:
         return 0
@@ -34,7 +37,7 @@ class Counter:
         zeros = np.zeros((2, 2))
         estimate = Estimate(
             time_s=frame.time_s,
-            q=np.full(9, float(state)),
+            q=np.array([float(state), 0.9, 0.0, *self.angles_rad]),
             qd=np.zeros(9),
             qdd=np.zeros(9),
             effort=np.zeros(6),
@@ -44,7 +47,7 @@ class Counter:
             sole_wrench=np.zeros((2, 3)),
             pelvis_residual=np.zeros(3),
             virtual_imu=np.zeros((7, 3)),
-            residual=np.zeros((7, 3)),
+            residual=np.full((7, 3), self.residual),
             present=frame.present,
         )
         if frame.imu[0, 0] == 666.0:
@@ -90,6 +93,27 @@ def test_state_is_carried_from_frame_to_frame(pipeline: Pipeline) -> None:
     assert steps(outcomes) == list(range(20))
     assert [o.status.level for o in outcomes] == [Level.WARN] * 9 + [Level.OK] * 11
     assert 'settling' in outcomes[0].status.message
+
+
+def test_an_impossible_angle_marks_the_next_second(pipeline: Pipeline) -> None:
+    assert run(pipeline)[-1].status.level == Level.OK
+    counter: Any = pipeline.estimator
+    counter.angles_rad[1] = np.deg2rad(-40.0)
+    (outcome,) = run(pipeline, begin=20, end=21)
+    assert outcome.status.level == Level.WARN
+    assert outcome.status.message == 'knee_angle_r at an impossible angle'
+    counter.angles_rad[1] = 0.0
+    levels = [o.status.level for o in run(pipeline, begin=21, end=130)]
+    assert levels == [Level.WARN] * 100 + [Level.OK] * 9
+
+
+def test_what_no_estimate_explains_is_marked(pipeline: Pipeline) -> None:
+    assert run(pipeline)[-1].status.level == Level.OK
+    counter: Any = pipeline.estimator
+    counter.residual = 40.0
+    outcomes = run(pipeline, begin=20, end=120)
+    assert outcomes[-1].status.level == Level.WARN
+    assert 'far from what the estimate explains' in outcomes[-1].status.message
 
 
 def test_a_reset_starts_afresh(pipeline: Pipeline) -> None:

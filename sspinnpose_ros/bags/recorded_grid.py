@@ -11,6 +11,7 @@ from sspinnpose_ros.bags.signal_check import SignalCheck, require_numbers
 from sspinnpose_ros.bags.stream_check import SLOWEST_HZ, StreamCheck
 from sspinnpose_ros.core.errors import RecordingError
 from sspinnpose_ros.core.frame import Frame
+from sspinnpose_ros.core.mounting import Mounting
 from sspinnpose_ros.core.recent_frames import FrameSeries
 from sspinnpose_ros.core.synchronizer import Synchronizer, SynchronizerConfig
 
@@ -26,6 +27,7 @@ def read_grid(
     longest_s: float,
     slowest_hz: float = SLOWEST_HZ,
     skip_bad_samples: bool = False,
+    mounting: Mounting | None = None,
 ) -> list[FrameSeries]:
     """Synchronize a recording as the node does and check its signals.
 
@@ -36,6 +38,7 @@ def read_grid(
         longest_s: how much of the recording to read, s.
         slowest_hz: lowest rate of a sensor, Hz.
         skip_bad_samples: whether NaN and infinity count as missing instead of as an error.
+        mounting: of the sensors, where it is known and to be checked.
 
     Returns:
         Consecutive frames, split where the grid has holes.
@@ -46,7 +49,7 @@ def read_grid(
 
     """
     synchronizer = Synchronizer(sensors=sensors, config=SynchronizerConfig(rate_hz=rate_hz))
-    check = SignalCheck(path=bag.path, sensors=sensors)
+    check = SignalCheck(path=bag.path, sensors=sensors, mounting=mounting)
     streams = StreamCheck(
         bag, sensors=sensors, statistics=synchronizer.statistics, slowest_hz=slowest_hz
     )

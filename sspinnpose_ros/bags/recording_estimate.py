@@ -91,7 +91,7 @@ def recorded_outcomes(
         config=config,
     )
     statistics = pipeline.synchronizer.statistics
-    check = SignalCheck(path=bag.path, sensors=sensors)
+    check = SignalCheck(path=bag.path, sensors=sensors, mounting=estimator.mounting)
     streams = StreamCheck(bag, sensors=sensors, statistics=statistics)
     begin = time.monotonic()
     first: float | None = None

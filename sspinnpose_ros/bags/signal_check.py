@@ -10,8 +10,10 @@ import numpy as np
 from sspinnpose_ros.core.conventions import SENSORS
 from sspinnpose_ros.core.errors import RecordingError
 from sspinnpose_ros.core.frame import Frame
+from sspinnpose_ros.core.mounting import Mounting
 from sspinnpose_ros.core.plausibility import check_signals
 from sspinnpose_ros.core.synchronizer import SynchronizerStatistics
+from sspinnpose_ros.core.upright import check_upright
 
 WINDOW_FRAMES = 2048
 
@@ -19,8 +21,11 @@ WINDOW_FRAMES = 2048
 class SignalCheck:
     """Look at the frames of a recording in windows, in fixed memory."""
 
-    def __init__(self, *, path: Path, sensors: Sequence[str]) -> None:
-        """Expect frames of `sensors` from the recording at `path`."""
+    def __init__(
+        self, *, path: Path, sensors: Sequence[str], mounting: Mounting | None = None
+    ) -> None:
+        """Expect frames of `sensors` from the recording at `path`, mounted like this if known."""
+        self._mounting = mounting
         self._path = path
         self._sensors = tuple(sensors)
         self._rows = [SENSORS.index(sensor) for sensor in sensors]
@@ -48,13 +53,24 @@ class SignalCheck:
         if not frames:
             return
         imu = np.stack([frame.imu for frame in frames])[:, self._rows]
+        time_s = np.array([frame.time_s for frame in frames])
+        present = np.stack([frame.present for frame in frames])[:, self._rows]
         faults = check_signals(
-            time_s=np.array([frame.time_s for frame in frames]),
+            time_s=time_s,
             acceleration=imu[..., :3],
             angular_rate=imu[..., 3:],
             sensors=self._sensors,
-            present=np.stack([frame.present for frame in frames])[:, self._rows],
+            present=present,
         )
+        if not faults and self._mounting is not None:
+            faults = check_upright(
+                time_s=time_s,
+                acceleration=imu[..., :3],
+                angular_rate=imu[..., 3:],
+                sensors=self._sensors,
+                present=present,
+                mounting=self._mounting,
+            )
         if faults:
             raise RecordingError(f'In {self._path}, {_one_sentence(faults)}')
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from sspinnpose_ros.cli.options import model_option, overwrite_option
+from sspinnpose_ros.cli.options import FiniteRange, model_option, overwrite_option
 
 if TYPE_CHECKING:
     import numpy as np
@@ -44,7 +44,7 @@ ORIGIN_NS = 1_700_000_000_000_000_000
     '--seconds',
     default=60.0,
     show_default=True,
-    type=click.FloatRange(5.0, 7200.0),
+    type=FiniteRange(5.0, 7200.0),
     help='Length of the recording for the offline measurement [s].',
 )
 @click.option('--no-training', is_flag=True, help='Leave out what needs torch.')

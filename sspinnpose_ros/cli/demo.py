@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from sspinnpose_ros.cli.options import model_option
+from sspinnpose_ros.cli.options import FiniteRange, model_option
 from sspinnpose_ros.core.conventions import GRAVITY, JOINTS, SIDES
 from sspinnpose_ros.core.errors import UserError
 
@@ -33,6 +33,9 @@ START_S = 60.0
 
 LINE_S = 2.0
 """Time between lines where the output is no terminal."""
+
+RATE_HZ = 100.0
+"""Of the grid on which signals are checked."""
 
 LEVELS = ('OK', 'WARN', 'ERROR', 'STALE')
 
@@ -74,14 +77,14 @@ class Source:
     '--seconds',
     default=15.0,
     show_default=True,
-    type=click.FloatRange(4.0, 3600.0),
-    help='How much to play, in real time [s].',
+    type=FiniteRange(8.0, 3600.0),
+    help='How much to play, in real time [s]; the node checks the signals for the first 5.',
 )
 @click.option(
     '--speed',
     default=1.3,
     show_default=True,
-    type=click.FloatRange(0.0, 5.0),
+    type=FiniteRange(0.0, 5.0),
     help='Speed of the simulated wearer [m/s].',
 )
 @click.option(
@@ -114,12 +117,17 @@ def demo(
         if bag_path is None:
             bag_path = Path(scratch) / 'wearer'
             _simulate(bag_path, speed_mps=speed, seconds=seconds + 1.0)
-        source = _prepare(bag_path, folder=folder)
+        source = _prepare(bag_path, folder=folder, seconds=seconds)
         _run(source, model=model_path, seconds=seconds, bag=folder / 'bag')
         topics = _summarize(source, folder=folder)
         _plot(topics, source=source, path=folder / 'demo.png')
     click.echo(f'Recorded bag: {output / "bag"}')
     click.echo(f'Plot: {output / "demo.png"}')
+    if not (topics.arrays['status'] == 0).any():
+        raise DemoError(
+            f'Not one of {len(topics.arrays["status"])} estimates had status OK, expected most '
+            'after the first 5 s; the lines above and /human/status in the recorded bag say why.'
+        )
 
 
 def _require_ros() -> None:
@@ -142,9 +150,10 @@ def _simulate(trial: Path, *, speed_mps: float, seconds: float) -> None:
         simulate_to_bag(trial, config=config, progress=progress)
 
 
-def _prepare(path: Path, *, folder: Path) -> Source:
-    """Read what is known of a trial, and calibrate where the mounting is unknown."""
+def _prepare(path: Path, *, folder: Path, seconds: float) -> Source:
+    """Read a trial, calibrate where that is needed, and refuse what `estimate` would refuse."""
     from sspinnpose_ros.bags.imu_bag import open_imu_bag
+    from sspinnpose_ros.bags.recorded_grid import read_grid
     from sspinnpose_ros.bags.recording_calibration import find_mounting
     from sspinnpose_ros.bags.reference import load_reference
     from sspinnpose_ros.bags.trial import find_trial, subject_of
@@ -159,6 +168,13 @@ def _prepare(path: Path, *, folder: Path) -> Source:
         subject = subject_of(trial)
         save_subject(subject_file, subject)
         found = find_mounting(bag, subject=subject, sensors=SENSORS)
+        read_grid(
+            bag,
+            sensors=SENSORS,
+            rate_hz=RATE_HZ,
+            longest_s=seconds,
+            mounting=found.mounting,
+        )
     if found.calibration is not None:
         click.echo('The mounting of the sensors is unknown: calibrated from the recording first.')
         for sentence in found.calibration.sentences:
@@ -263,6 +279,8 @@ def _watch(
                 if 'position' in content:
                     first = content['stamp'] if first is None else first
                     show(content, content['stamp'] - first)
+                elif first is not None and 'message' in content:
+                    show(content, None)
             time.sleep(0.05)
         if wearer.code != 0:
             raise _failed(wearer)
@@ -295,18 +313,12 @@ def _live_line(weight_n: float) -> Iterator[Any]:
     terminal = sys.stdout.isatty()
     shown = [0.0]
 
-    def show(content: dict[str, Any], time_s: float) -> None:
-        degrees = [57.29578 * angle for angle in content['position']]
-        right, left = (' '.join(f'{angle:+4.0f}' for angle in degrees[i : i + 3]) for i in (0, 3))
-        share = 100.0 / weight_n
-        force = '/'.join(f'{share * content.get(f"foot_{side}", 0.0):3.0f}' for side in SIDES)
-        level = LEVELS[int(content.get('level', 3)) % len(LEVELS)]
-        text = (
-            f'{time_s:6.1f} s  hip/knee/ankle R {right}  L {left} deg  GRF R/L {force} %BW  '
-            f'{content["latency_ms"]:5.1f} ms  {level}'
-        )
+    def show(content: dict[str, Any], time_s: float | None) -> None:
+        say(_estimate(content, time_s, weight_n) if time_s is not None else _status(content))
+
+    def say(text: str) -> None:
         if terminal:
-            click.echo(f'\r{text}', nl=False)
+            click.echo(f'\r{text}\x1b[K', nl=False)
         elif time.monotonic() - shown[0] >= LINE_S:
             shown[0] = time.monotonic()
             click.echo(text)
@@ -314,6 +326,26 @@ def _live_line(weight_n: float) -> Iterator[Any]:
     yield show
     if terminal:
         click.echo()
+
+
+def _estimate(content: Mapping[str, Any], time_s: float, weight_n: float) -> str:
+    degrees = [57.29578 * angle for angle in content['position']]
+    right, left = (' '.join(f'{angle:+4.0f}' for angle in degrees[i : i + 3]) for i in (0, 3))
+    share = 100.0 / weight_n
+    force = '/'.join(f'{share * content.get(f"foot_{side}", 0.0):3.0f}' for side in SIDES)
+    return (
+        f'{time_s:6.1f} s  hip/knee/ankle R {right}  L {left} deg  GRF R/L {force} %BW  '
+        f'{content["latency_ms"]:5.1f} ms  {_level(content)}'
+    )
+
+
+def _status(content: Mapping[str, Any]) -> str:
+    """Say why there is no estimate."""
+    return f'no estimate: {content["message"]} ({_level(content)})'
+
+
+def _level(content: Mapping[str, Any]) -> str:
+    return LEVELS[int(content.get('level', 3)) % len(LEVELS)]
 
 
 def _summarize(source: Source, *, folder: Path) -> HumanTopics:

@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from sspinnpose_ros.cli.options import (
+    FiniteRange,
     bag_argument,
     calibration_option,
     model_option,
@@ -32,7 +33,7 @@ RESULT = ('bag', 'estimate.npz', 'subject.yaml', 'calibration.yaml')
 @topic_option
 @click.option(
     '--realtime-factor',
-    type=click.FloatRange(min=0.0, min_open=True),
+    type=FiniteRange(min=0.0, min_open=True),
     help='Pace: 1 runs as the recording did, 10 ten times faster. Default: as fast as possible.',
 )
 @skip_bad_samples_option

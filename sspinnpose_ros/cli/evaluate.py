@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from sspinnpose_ros.cli.options import overwrite_option
+from sspinnpose_ros.cli.options import FiniteRange, overwrite_option
 
 if TYPE_CHECKING:
     from sspinnpose_ros.core.subject import Subject
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     '--skip-seconds',
     default=3.0,
     show_default=True,
-    type=click.FloatRange(min=0.0),
+    type=FiniteRange(min=0.0),
     help='Start of the recording that is not scored.',
 )
 @click.option(

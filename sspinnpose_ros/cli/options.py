@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
@@ -11,6 +12,20 @@ import click
 from sspinnpose_ros.core.conventions import OPTIONAL_SENSORS, SENSOR_SETS, SENSORS
 
 Command = TypeVar('Command', bound=Callable[..., Any])
+
+
+class FiniteRange(click.FloatRange):
+    """Take numbers within bounds; unlike click's own, no NaN and no infinity."""
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        """Return the number, or fail with a sentence."""
+        number = float(super().convert(value, param, ctx))
+        if not math.isfinite(number):
+            self.fail(f'{value} is not a finite number.', param, ctx)
+        return number
+
 
 overwrite_option = click.option(
     '--overwrite', is_flag=True, help='Replace an earlier result instead of refusing to.'

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from sspinnpose_ros.cli.options import output_option, overwrite_option, sensors_option
+from sspinnpose_ros.cli.options import FiniteRange, output_option, overwrite_option, sensors_option
 from sspinnpose_ros.core.conventions import SENSORS
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ class SimulationConfig:
     '--speed',
     default=1.3,
     show_default=True,
-    type=click.FloatRange(0.0, 5.0),
+    type=FiniteRange(0.0, 5.0),
     help='Mean speed [m/s]; runs above about 2.1, squats or sways at 0.',
 )
 @click.option(
@@ -77,21 +77,21 @@ class SimulationConfig:
     '--seconds',
     default=30.0,
     show_default=True,
-    type=click.FloatRange(1.0, 86400.0),
+    type=FiniteRange(1.0, 86400.0),
     help='Length of the recording [s].',
 )
 @click.option(
     '--standing',
     default=0.0,
     show_default=True,
-    type=click.FloatRange(0.0, 600.0),
+    type=FiniteRange(0.0, 600.0),
     help='Quiet standing at the beginning, part of --seconds [s].',
 )
 @click.option(
     '--rate-hz',
     default=100.0,
     show_default=True,
-    type=click.FloatRange(20.0, 2000.0),
+    type=FiniteRange(20.0, 2000.0),
     help='Sample rate of every sensor [Hz].',
 )
 @sensors_option
@@ -137,6 +137,12 @@ def simulate(
     from sspinnpose_ros.core.atomic_output import require_free
 
     require_free(output, overwrite=overwrite)
+    if standing >= seconds:
+        raise click.BadParameter(
+            f'{standing:g} s of standing do not fit into {seconds:g} s, expected less; lengthen '
+            '--seconds.',
+            param_hint='--standing',
+        )
     config = SimulationConfig(
         speed_mps=speed,
         mass_kg=mass,

@@ -168,6 +168,7 @@ def _recording(
             rate_hz=RATE_HZ,
             longest_s=LONGEST_S,
             skip_bad_samples=skip_bad_samples,
+            mounting=found.mounting,
         )
     if found.calibration is not None:
         click.echo(f'{path}: {found.calibration.sentences[0]}')

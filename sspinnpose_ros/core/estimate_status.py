@@ -39,6 +39,8 @@ def estimate_status(
     unchecked: bool = False,
     uncertain: Sequence[str] = (),
     largest_angle_sigma_deg: float = 0.0,
+    impossible: Sequence[str] = (),
+    unexplained: Sequence[str] = (),
 ) -> EstimateStatus:
     """Grade an estimate that there is.
 
@@ -48,6 +50,8 @@ def estimate_status(
         unchecked: whether nobody has yet looked at units and gravity of the signals.
         uncertain: joints whose angle has a larger sigma than it may.
         largest_angle_sigma_deg: that limit, degrees.
+        impossible: joints whose angle lately was one that no person can take.
+        unexplained: sensors that lately measured something else than the estimate explains.
 
     Returns:
         OK, or WARN with every reason.
@@ -65,6 +69,10 @@ def estimate_status(
             f'{", ".join(uncertain)} uncertain by more than {largest_angle_sigma_deg:g} deg '
             '(one sigma)'
         )
+    if impossible:
+        reasons.append(f'{", ".join(impossible)} at an impossible angle')
+    if unexplained:
+        reasons.append(f'{", ".join(unexplained)} far from what the estimate explains')
     if not reasons:
         return EstimateStatus(Level.OK, 'estimating')
     return EstimateStatus(Level.WARN, '; '.join(reasons), tuple(missing))

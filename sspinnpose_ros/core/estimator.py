@@ -77,6 +77,7 @@ class Estimator:
         )
         # A sensor that was never calibrated must never be read; it then counts as absent.
         self.mounted = np.array([name in mounting.sensors for name in model.sensors])
+        self.mounting = mounting
         self._mounting = mounting.arrays(
             [name for name in model.sensors if name in mounting.sensors]
         )

@@ -6,11 +6,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sspinnpose_ros.core.conventions import JOINTS, SENSORS
+from sspinnpose_ros.core.conventions import JOINTS, POSSIBLE_ANGLE_DEG, SENSORS
 from sspinnpose_ros.core.estimate import Estimate
 from sspinnpose_ros.core.estimate_status import EstimateStatus, Level, estimate_status
 from sspinnpose_ros.core.estimator import Estimator, EstimatorState
 from sspinnpose_ros.core.frame import Frame
+from sspinnpose_ros.core.recent_residual import RecentResidual
 from sspinnpose_ros.core.synchronizer import Synchronizer
 
 LEFT_OUT = 1.5
@@ -18,6 +19,14 @@ LEFT_OUT = 1.5
 
 SIGMA_MEMORY_S = 1.0
 """Sigmas swing with the stride; the verdict looks at their mean over about this time."""
+
+POSSIBLE_ANGLE_RAD = np.deg2rad(POSSIBLE_ANGLE_DEG).T
+IMPOSSIBLE_MEMORY_S = 1.0
+"""How long an impossible angle marks the estimates that follow."""
+
+LARGEST_RESIDUAL = np.array([25.0, 8.0])
+"""Root mean square of force (m/s^2) and rate (rad/s) over the last second that a sensor may be off
+its virtual twin: twice what recorded runners reach."""
 
 
 @dataclass(frozen=True)
@@ -84,6 +93,8 @@ class Pipeline:
         self._state: EstimatorState | None = None
         self._steps = 0
         self._angle_sigma: np.ndarray | None = None
+        self._impossible_until = np.zeros(len(JOINTS))
+        self._residual = RecentResidual(rate_hz=synchronizer.config.rate_hz)
         self._resets = 0
         self._last_time = -np.inf
 
@@ -134,6 +145,8 @@ class Pipeline:
         if self._state is None:
             self._state, self._steps = self.estimator.initial_state(), 0
             self._angle_sigma = None
+            self._impossible_until[:] = 0
+            self._residual.clear()
         self._state, estimate = self.estimator.step(self._state, frame)
         self._steps += 1
         if not _is_finite(estimate):
@@ -150,6 +163,8 @@ class Pipeline:
                 unchecked=self.unchecked,
                 uncertain=self._uncertain(estimate, period_s=period),
                 largest_angle_sigma_deg=self._config.largest_angle_sigma_deg,
+                impossible=self._impossible(estimate),
+                unexplained=self._unexplained(estimate),
             ),
         )
 
@@ -165,6 +180,25 @@ class Pipeline:
             for joint, sigma in zip(JOINTS, self._angle_sigma.tolist(), strict=True)
             if sigma > limit
         )
+
+    def _impossible(self, estimate: Estimate) -> tuple[str, ...]:
+        low, high = POSSIBLE_ANGLE_RAD
+        angle = estimate.q[3:]
+        memory = IMPOSSIBLE_MEMORY_S * self.synchronizer.config.rate_hz
+        outside = (angle < low) | (angle > high)
+        self._impossible_until[outside] = self._steps + memory
+        if not (self._impossible_until >= self._steps).any():
+            return ()
+        return tuple(
+            joint
+            for joint, until in zip(JOINTS, self._impossible_until.tolist(), strict=True)
+            if until >= self._steps
+        )
+
+    def _unexplained(self, estimate: Estimate) -> tuple[str, ...]:
+        self._residual.append(estimate.residual)
+        large = (self._residual.root_mean_square() > LARGEST_RESIDUAL).any(-1)
+        return tuple(np.asarray(SENSORS)[large].tolist()) if large.any() else ()
 
     def _without(
         self, frame: Frame, level: Level, message: str, missing: tuple[str, ...] = ()

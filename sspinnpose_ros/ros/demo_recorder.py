@@ -6,6 +6,7 @@ import argparse
 import json
 import sys
 import time
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -49,6 +50,9 @@ TOPICS: dict[str, tuple[Any, str, QoSProfile]] = {
 }
 SHOWN = ('/human/joint_states', '/human/wrench/foot_r', '/human/wrench/foot_l', '/human/status')
 
+OLD_NS = 500_000_000
+"""An estimate this old is no longer shown."""
+
 
 class DemoRecorder(Node):
     """Write serialized messages as they come, and show the newest."""
@@ -71,24 +75,37 @@ class DemoRecorder(Node):
             self._newest[topic] = (now_ns, raw)
 
     def line(self) -> str:
-        """Return the newest estimate as one line of JSON."""
-        content: dict[str, Any] = {}
-        for topic in SHOWN:
-            if topic not in self._newest:
-                continue
-            received_ns, raw = self._newest[topic]
-            message = deserialize_message(raw, TOPICS[topic][0])
-            if topic == '/human/joint_states':
-                content['stamp'] = 1e-9 * stamp_ns(message.header.stamp)
-                content['position'] = list(message.position)
-                content['latency_ms'] = 1e-6 * (received_ns - stamp_ns(message.header.stamp))
-            elif topic == '/human/status':
-                content['level'] = message.level[0]
-                content['message'] = message.message
-            else:
-                force = message.wrench.force
-                content[topic[-6:]] = (force.x**2 + force.z**2) ** 0.5
-        return json.dumps(content)
+        """Return what is new as one line of JSON."""
+        return json.dumps(newest_content(self._newest, self.get_clock().now().nanoseconds))
+
+
+def newest_content(newest: Mapping[str, tuple[int, bytes]], now_ns: int) -> dict[str, Any]:
+    """Return the newest status and the newest estimate, which is left out once it is old.
+
+    Args:
+        newest: by topic, when a message was received and its bytes.
+        now_ns: on the same clock.
+
+    """
+    content: dict[str, Any] = {}
+    for topic in SHOWN:
+        if topic not in newest:
+            continue
+        received_ns, raw = newest[topic]
+        if topic != '/human/status' and now_ns - received_ns > OLD_NS:
+            continue
+        message = deserialize_message(raw, TOPICS[topic][0])
+        if topic == '/human/joint_states':
+            content['stamp'] = 1e-9 * stamp_ns(message.header.stamp)
+            content['position'] = list(message.position)
+            content['latency_ms'] = 1e-6 * (received_ns - stamp_ns(message.header.stamp))
+        elif topic == '/human/status':
+            content['level'] = message.level[0]
+            content['message'] = message.message
+        else:
+            force = message.wrench.force
+            content[topic[-6:]] = (force.x**2 + force.z**2) ** 0.5
+    return content
 
 
 def main() -> int:

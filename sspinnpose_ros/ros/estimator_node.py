@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import signal
 import sys
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -13,12 +14,13 @@ import rclpy
 from rcl_interfaces.msg import SetParametersResult
 from rclpy.clock import Clock, ClockType, JumpThreshold
 from rclpy.duration import Duration
-from rclpy.executors import Executor, ExternalShutdownException
+from rclpy.executors import ExternalShutdownException
 from rclpy.impl.implementation_singleton import rclpy_implementation
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 from rclpy.parameter import Parameter
 from rclpy.qos import QoSProfile, ReliabilityPolicy
 from rclpy.qos_overriding_options import QoSOverridingOptions
+from rclpy.signals import SignalHandlerOptions
 from sensor_msgs.msg import Imu
 from std_srvs.srv import Trigger
 
@@ -36,9 +38,12 @@ from sspinnpose_ros.ros.outputs import Outputs
 from sspinnpose_ros.ros.parameters import (
     ParameterError,
     check_choice,
+    check_frames,
     declare_parameters,
     read_parameters,
+    resolved_topics,
     table_by_name,
+    unknown_parameters,
 )
 from sspinnpose_ros.ros.session import Session
 from sspinnpose_ros.ros.wearer import Wearer, load_wearer
@@ -46,6 +51,8 @@ from sspinnpose_ros.ros.wearer import Wearer, load_wearer
 NODE_NAME = 'sspinnpose'
 TICK_S = 0.02
 DIAGNOSTICS_S = 1.0
+LOOK_S = 0.2
+"""Longest time between two looks at whether the node is to stop."""
 
 # SensorDataQoS, but for the depth: drivers send bursts of ten samples and more.
 SAMPLES = QoSProfile(depth=50, reliability=ReliabilityPolicy.BEST_EFFORT)
@@ -91,7 +98,10 @@ class EstimatorNode(LifecycleNode):
 
     def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Read parameters and files; refuse with one sentence what cannot work."""
-        return self._refusing(self._configure) or super().on_configure(state)
+        refused = self._refusing(self._configure)
+        if refused is not None:
+            self._clean_up()
+        return refused or super().on_configure(state)
 
     def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Start to listen."""
@@ -121,6 +131,11 @@ class EstimatorNode(LifecycleNode):
         self._clean_up()
         return SUCCESS
 
+    def stop(self) -> None:
+        """Deactivate if active, so that nothing is published any more."""
+        if self._session is not None:
+            self.trigger_deactivate()
+
     def autostart(self) -> bool:
         """Configure and activate; return whether both went well."""
         return self.trigger_configure() == SUCCESS and self.trigger_activate() == SUCCESS
@@ -131,7 +146,6 @@ class EstimatorNode(LifecycleNode):
         except UserError as error:
             self.get_logger().error(str(error))
             self._deactivate()
-            self._clean_up()
             return FAILURE
         except Exception as error:
             # rclpy drops what a transition raises; say it before the state machine goes on.
@@ -141,7 +155,11 @@ class EstimatorNode(LifecycleNode):
 
     def _configure(self) -> None:
         values = read_parameters(self)
+        for sentence in unknown_parameters(self):
+            self.get_logger().warning(sentence)
+        check_frames(values)
         wearer = load_wearer(values)
+        self._topics = resolved_topics(self, values, wearer.sensors)
         if len(wearer.sensors) < values['min_sensors']:
             raise ParameterError(
                 f'The parameter sensors names {len(wearer.sensors)}, expected at least '
@@ -206,17 +224,13 @@ class EstimatorNode(LifecycleNode):
             pipeline.reset('activated')
         pipeline.faults = ()
         self._recent.clear()
-        topics = {
-            sensor: self.resolve_topic_name(values[f'imu.{sensor}.topic'])
-            for sensor in wearer.sensors
-        }
         session = Session(
             clock=self.get_clock(),
             pipeline=pipeline,
             recent=self._recent,
             outputs=self._outputs,
             watch=InputWatch(
-                topics=topics,
+                topics=self._topics,
                 pipeline=pipeline,
                 recent=self._recent,
                 missing_topic_s=values['missing_topic_s'],
@@ -282,7 +296,7 @@ class EstimatorNode(LifecycleNode):
             known = table.get(parameter.name)
             if known is None:
                 continue
-            if self._session is not None:
+            if self._wearer is not None:
                 return SetParametersResult(
                     successful=False,
                     reason=f'{parameter.name} is read at configuration: deactivate and clean up '
@@ -364,8 +378,10 @@ def main(args: list[str] | None = None) -> int:
         0 after an ordinary stop, 1 where the node could not start.
 
     """
+    told = _told_to_stop()
     try:
-        rclpy.init(args=args)
+        # rclpy's own handlers shut the context down while callbacks still publish.
+        rclpy.init(args=args, signal_handler_options=SignalHandlerOptions.NO)
     except Exception as error:
         sys.stderr.write(
             f'The arguments cannot be read ({" ".join(str(error).split())}), expected ROS '
@@ -373,14 +389,22 @@ def main(args: list[str] | None = None) -> int:
         )
         return 1
     try:
-        return _run()
-    except (KeyboardInterrupt, ExternalShutdownException):
+        return _run(told)
+    except ExternalShutdownException:
         return 0
     finally:
         rclpy.try_shutdown()
 
 
-def _run() -> int:
+def _told_to_stop() -> Callable[[], bool]:
+    """Return a function that tells whether SIGINT or SIGTERM came since."""
+    stops: list[int] = []
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda received, frame: stops.append(received))
+    return lambda: bool(stops)
+
+
+def _run(told_to_stop: Callable[[], bool]) -> int:
     try:
         node = EstimatorNode()
     except UserError as error:
@@ -400,22 +424,14 @@ def _run() -> int:
         # What is there now stays; looking through it again and again would only cost pauses.
         gc.collect()
         gc.freeze()
-        while rclpy.ok():
-            _spin_once(executor)
+        while rclpy.ok() and not told_to_stop():
+            executor.spin_once(timeout_sec=LOOK_S)
+        node.stop()
     finally:
         executor.remove_node(node)
         executor.shutdown()
         node.destroy_node()
     return 0
-
-
-def _spin_once(executor: Executor) -> None:
-    try:
-        executor.spin_once(timeout_sec=0.2)
-    except RCLError:
-        # A callback that still published when the context was already gone.
-        if rclpy.ok():
-            raise
 
 
 if __name__ == '__main__':

@@ -12,6 +12,7 @@ from sspinnpose_ros.core.pipeline import Pipeline
 from sspinnpose_ros.core.plausibility import STUCK_S, check_signals, stuck_sentence
 from sspinnpose_ros.core.recent_frames import RecentFrames
 from sspinnpose_ros.core.stream_timing import StreamTimer
+from sspinnpose_ros.core.upright import check_upright
 
 WARNING_PERIOD_S = 10.0
 CHECK_S = 5.0
@@ -73,6 +74,14 @@ class InputWatch:
             if not timer.silent_s(now_s=now_s) < limit_s
         )
 
+    def only_refused(self) -> tuple[str, ...]:
+        """Return the sensors whose messages came, but could never be used."""
+        return tuple(
+            sensor
+            for sensor, timer in self.timers.items()
+            if self.refused[sensor] and not timer.heard
+        )
+
     def look(self, *, now_s: float) -> None:
         """Look for every kind of fault.
 
@@ -97,7 +106,11 @@ class InputWatch:
         if self._named_missing or waited < self._missing_topic_s:
             return
         self._named_missing = True
-        missing = [self.topics[s] for s, timer in self.timers.items() if not timer.heard]
+        missing = [
+            self.topics[sensor]
+            for sensor, timer in self.timers.items()
+            if not timer.heard and not self.refused[sensor]
+        ]
         if missing:
             published = [topic for topic in missing if self._count_publishers(topic)]
             who = 'all' if len(published) == len(missing) else ', '.join(published)
@@ -158,6 +171,16 @@ class InputWatch:
             sensors=SENSORS,
             present=recent.present,
         )
+        estimator = self._pipeline.estimator
+        if not faults and estimator is not None:
+            faults = check_upright(
+                time_s=recent.time_s,
+                acceleration=recent.acceleration,
+                angular_rate=recent.angular_rate,
+                sensors=SENSORS,
+                present=recent.present,
+                mounting=estimator.mounting,
+            )
         for fault in faults:
             if fault not in self._pipeline.faults:
                 self._logger.error(fault)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import difflib
+import re
 import sys
 import textwrap
 from collections.abc import Mapping, Sequence
@@ -13,12 +15,24 @@ from rcl_interfaces.msg import FloatingPointRange, IntegerRange, ParameterDescri
 from rclpy.exceptions import (
     InvalidParameterTypeException,
     InvalidParameterValueException,
+    InvalidTopicNameException,
     ParameterUninitializedException,
 )
+from rclpy.impl.implementation_singleton import rclpy_implementation
 from rclpy.node import Node
+from rclpy.validate_full_topic_name import validate_full_topic_name
 
 from sspinnpose_ros.core.conventions import SENSORS
 from sspinnpose_ros.core.errors import UserError
+
+NOT_OURS = re.compile(r'use_sim_time|start_type_description_service|qos_overrides\..*')
+"""Parameters of every node, which rclpy declares."""
+
+NEAR = 0.7
+"""How like a known name, 0 to 1, an unknown one must be to count as its misspelling."""
+
+FRAME_PREFIX = re.compile(r'(?:[^\s/][^\s]*)?')
+FRAME = re.compile(r'[^\s/][^\s]*')
 
 Value = bool | int | float | str | list[str]
 
@@ -252,7 +266,14 @@ def declare_table(node: Node, table: Sequence[Parameter]) -> None:
                 f'The parameter {parameter.name} is {given!r}, expected {parameter.expected}: '
                 f'{parameter.description}'
             ) from None
-        check_choice(parameter, node.get_parameter(parameter.name).value)
+        try:
+            declared = node.get_parameter(parameter.name).value
+        except ParameterUninitializedException:
+            raise ParameterError(
+                f'The parameter {parameter.name} is empty, expected {parameter.expected}: '
+                f'{parameter.description}'
+            ) from None
+        check_choice(parameter, declared)
 
 
 def read_parameters(node: Node) -> dict[str, Any]:
@@ -301,6 +322,76 @@ def chosen_sensors(names: Sequence[str]) -> tuple[str, ...]:
             f'some of {", ".join(SENSORS)}.'
         )
     return tuple(name for name in SENSORS if name in names)
+
+
+def check_frames(values: Mapping[str, Any]) -> None:
+    """Refuse names that tf2 takes for no frames.
+
+    Raises:
+        ParameterError: for spaces, a leading slash, and an empty world frame.
+
+    """
+    for name, allowed in (('world_frame', FRAME), ('frame_prefix', FRAME_PREFIX)):
+        if not allowed.fullmatch(values[name]):
+            raise ParameterError(
+                f'The parameter {name} is {values[name]!r}, expected a frame name without spaces '
+                f'and without a leading slash; set it to such as '
+                f'{"odom" if name == "world_frame" else "anna_"}.'
+            )
+
+
+def resolved_topics(
+    node: Node, values: Mapping[str, Any], sensors: Sequence[str]
+) -> dict[str, str]:
+    """Return the full topic of each sensor, remapped.
+
+    Raises:
+        ParameterError: for a name that is no topic, and for two sensors on one topic.
+
+    """
+    topics: dict[str, str] = {}
+    for sensor in sensors:
+        name = f'imu.{sensor}.topic'
+        try:
+            topic = str(node.resolve_topic_name(values[name]))
+            validate_full_topic_name(topic)
+        except (InvalidTopicNameException, ValueError, rclpy_implementation.RCLError):
+            raise ParameterError(
+                f'The parameter {name} is {values[name]!r}, expected a topic name such as '
+                f'imu/{sensor}/data_raw: letters, digits, _ and /, not beginning with a digit; '
+                'correct it.'
+            ) from None
+        twin = next((other for other, taken in topics.items() if taken == topic), None)
+        if twin is not None:
+            raise ParameterError(
+                f'The sensors {twin} and {sensor} are both on {topic}, expected a topic for each; '
+                f'change imu.{sensor}.topic or its remapping.'
+            )
+        topics[sensor] = topic
+    return topics
+
+
+def unknown_parameters(node: Node) -> list[str]:
+    """Return a sentence for each given parameter that the node does not have.
+
+    Raises:
+        ParameterError: for a name that looks like a misspelling of one that it has.
+
+    """
+    known = [parameter.name for parameter in PARAMETERS]
+    sentences = []
+    for name in node._parameter_overrides:
+        if name in known or NOT_OURS.fullmatch(name):
+            continue
+        near = difflib.get_close_matches(name, known, n=1, cutoff=NEAR)
+        if near:
+            raise ParameterError(
+                f'There is no parameter {name}, expected perhaps {near[0]}; correct or remove it.'
+            )
+        sentences.append(
+            f'There is no parameter {name}: it is ignored; docs/ros_api.md lists those there are.'
+        )
+    return sentences
 
 
 def table_by_name() -> Mapping[str, Parameter]:

@@ -135,8 +135,12 @@ class Session:
         else:
             silent = self._watch.silent(now_s=self._now_s(now_ns), limit_s=self._silent_after_s)
             everything = len(silent) == len(self._watch.timers)
-            what = 'no IMU messages' if everything else 'no estimate'
-            self._said = EstimateStatus(Level.STALE, f'{what} for {silent_s:.1f} s', silent)
+            what = 'no usable IMU messages' if everything else 'no estimate'
+            message = f'{what} for {silent_s:.1f} s'
+            refused = self._watch.only_refused()
+            if refused:
+                message += f'; all messages of {", ".join(refused)} are refused, see the log'
+            self._said = EstimateStatus(Level.STALE, message, silent)
         last = self._last_stamp_ns
         self._outputs.publish_status(
             self._said,
