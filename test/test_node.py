@@ -498,7 +498,7 @@ def test_bad_parameters_end_in_one_sentence(
 def _write_bad_files(files: Path) -> None:
     (files / 'weightless.yaml').write_text(SUBJECT.replace('70.0', '0.0'))
     for name, old, new in (
-        ('broken', '"version": 1', '"version": '),
+        ('broken', '"version": 2', '"version": '),
         ('other', '"pelvis"', '"wrist"'),
     ):
         folder = files / name
