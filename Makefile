@@ -130,7 +130,8 @@ $(ros): | $(venv)
 	$(stamp)
 
 $(torch): | $(ros)
-	@echo 'setup: torch $(TORCH)'
+	@echo 'setup: torch $(TORCH) from $(or $(TORCH_INDEX),the default index): 200 MB for the processor alone, from PyPI with CUDA' \
+	  'several GB; TORCH_INDEX=https://download.pytorch.org/whl/cpu takes the small one'
 	@$(BIN)/python -m pip install -qq --no-input torch==$(TORCH) \
 	  $(if $(TORCH_INDEX),--index-url $(TORCH_INDEX))
 	$(stamp)

@@ -18,6 +18,8 @@ from launch_ros.substitutions import FindPackageShare
 
 from sspinnpose_ros.core.subject import make_subject, save_subject
 
+SIMULATING_S = '120.0'
+
 
 def generate_launch_description():
     """Describe the arguments, the wearer and the estimator, whose arguments all hold here too."""
@@ -48,7 +50,9 @@ def generate_launch_description():
             IncludeLaunchDescription(
                 PythonLaunchDescriptionSource(
                     PathJoinSubstitution([share, 'launch', 'estimator.launch.py'])
-                )
+                ),
+                # The simulation takes its time before the first sample.
+                launch_arguments={'missing_topic_s': SIMULATING_S}.items(),
             ),
         ]
     )

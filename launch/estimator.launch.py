@@ -23,6 +23,7 @@ OVERRIDES = {
     'autostart': bool,
     'publish_tf': bool,
     'frame_prefix': str,
+    'missing_topic_s': float,
 }
 
 JOINT_TF_HZ = 200.0
@@ -76,6 +77,11 @@ def generate_launch_description():
                 'frame_prefix',
                 default_value='',
                 description="Put before the wearer's frames, to tell several wearers apart.",
+            ),
+            DeclareLaunchArgument(
+                'missing_topic_s',
+                default_value='',
+                description='Time after which topics that were never heard are named [s].',
             ),
             DeclareLaunchArgument(
                 'robot_state_publisher',
@@ -185,7 +191,12 @@ def _rviz(context):
             executable='rviz2',
             name='rviz',
             namespace=LaunchConfiguration('namespace'),
-            arguments=['--display-config', LaunchConfiguration('rviz_config')],
+            arguments=[
+                '--display-config',
+                LaunchConfiguration('rviz_config'),
+                '--fixed-frame',
+                f'{_given(context, "frame_prefix", str) or ""}odom',
+            ],
             parameters=[{'use_sim_time': _given(context, 'use_sim_time', bool)}],
             # RViz wants absolute names in its file; here they move into the namespace.
             remappings=[

@@ -373,7 +373,7 @@ def test_a_document_without_markers(tmp_path: Path, refused: Callable[..., None]
 def test_too_few_sensors(tmp_path: Path, model: Path, refused: Callable[..., None]) -> None:
     trial = write_trial(tmp_path / 'trial')
     refused(
-        r'not a single estimate \(too few sensors.*at least 3',
+        r'not a single estimate \(too few sensors: at least 3 needed',
         *('estimate', trial, '--model', model, '--sensors', 'foot_r,foot_l'),
         *('-o', tmp_path / 'out'),
     )

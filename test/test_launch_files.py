@@ -100,6 +100,17 @@ def test_parameters_are_those_of_the_node():
     assert shipped == {name: table[name].default for name in shipped}
 
 
+def test_demo_waits_for_its_simulation_before_it_names_topics():
+    text = (ROOT / 'launch' / 'demo.launch.py').read_text()
+    (value,) = [
+        ast.literal_eval(node.value)
+        for node in ast.walk(ast.parse(text))
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == 'SIMULATING_S'
+    ]
+    assert float(value) >= 60.0
+    assert "launch_arguments={'missing_topic_s': SIMULATING_S}" in text
+
+
 def test_demo_gives_the_wearer_parameters_that_it_has():
     pytest.importorskip('rclpy', reason='the table of parameters needs the message packages')
     from sspinnpose_ros.ros.demo_wearer import PARAMETERS
@@ -265,6 +276,7 @@ def test_demo_gives_wearer_and_estimator_the_same_body(launch):
     status, commands = launch('demo', rviz='false', mass_kg='90', namespace='booth')
     assert status == 0
     assert set(commands) == {'demo_wearer', 'estimator'}
+    assert parameters(commands['estimator'])['missing_topic_s'] >= 60.0
     for command in commands.values():
         assert '__ns:=/booth' in command
         assert parameters(command)['mass_kg'] == 90.0

@@ -133,3 +133,15 @@ def test_recorded_subjects_load() -> None:
     for name, found in axes.items():
         assert found == ('unknown' if name.startswith('treadmill_w') else found)
     assert axes['overground_walk_p1'] == axes['treadmill_run_25_virtual'] == 'aligned'
+
+
+@pytest.mark.parametrize(
+    ('key', 'known'),
+    [('mass', 'mass_kg'), ('height', 'height_m'), ('sensors_axes', 'sensor_axes')],
+)
+def test_a_misspelt_key_is_named(key: str, known: str) -> None:
+    content = {'mass_kg': 70.0, 'height_m': 1.75, 'speed_mps': 1.3, 'source': 'a note'}
+    subject_from_mapping(content)
+    content[key] = content.pop(known, 'aligned')
+    with pytest.raises(SubjectError, match=f'{key} is no key .* expected perhaps {known}'):
+        subject_from_mapping(content)

@@ -46,10 +46,14 @@ def calibrate(
     from sspinnpose_ros.bags.trial import find_trial, subject_of
     from sspinnpose_ros.core.atomic_output import require_free
     from sspinnpose_ros.core.calibration_file import save_calibration
+    from sspinnpose_ros.core.conventions import OPTIONAL_SENSORS
 
     require_free(output, overwrite=overwrite)
     trial = find_trial(bag_path)
     with open_imu_bag(trial.bag, sensors=sensors, topics=topics) as bag:
+        for sensor in bag.sensors:
+            if sensor in OPTIONAL_SENSORS:
+                click.echo(f'The recording holds a sensor {sensor}, which is not used.')
         subject = subject_of(trial, named=subject_path)
         calibration = calibrate_recording(
             bag, subject=subject, sensors=sensors, skip_bad_samples=skip_bad_samples

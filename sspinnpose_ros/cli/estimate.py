@@ -64,7 +64,7 @@ def estimate(
     from sspinnpose_ros.cli.progress import progress_bar
     from sspinnpose_ros.core.atomic_output import folder_beside, require_free
     from sspinnpose_ros.core.calibration_file import save_calibration
-    from sspinnpose_ros.core.conventions import SENSORS
+    from sspinnpose_ros.core.conventions import OPTIONAL_SENSORS, SENSORS
     from sspinnpose_ros.core.estimator import Estimator
     from sspinnpose_ros.core.model_file import load_model
     from sspinnpose_ros.core.subject import save_subject
@@ -74,6 +74,9 @@ def estimate(
     used = sensors or SENSORS
     remarks: list[str] = []
     with open_imu_bag(trial.bag, sensors=used, topics=topics) as bag:
+        for sensor in bag.sensors:
+            if sensor in OPTIONAL_SENSORS:
+                click.echo(f'The recording holds a sensor {sensor}, which is not used.')
         subject = subject_of(trial, named=subject_path)
         model = load_model(model_path)
         found = find_mounting(

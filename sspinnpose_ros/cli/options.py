@@ -53,7 +53,8 @@ def topic_option(command: Command) -> Command:
         metavar='SENSOR=TOPIC',
         multiple=True,
         callback=_parse_topics,
-        help='Topic of a sensor that is not on /imu/SENSOR/data_raw; may be repeated.',
+        help='Topic of a sensor that is not on /imu/SENSOR/data_raw; may be repeated. An optional '
+        'sensor trunk is known but not used.',
     )(command)
 
 

@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from sspinnpose_ros.training.train import Progress
 
 MODEL = ('weights.safetensors', 'model.json')
+STAGES = {'synthetic wearers': 'synthetic wearers, optimizer steps'}
+"""What is counted, where a stage's name does not say it."""
+
 LONGEST_S = 3600.0
 """How much of a recording is read, s."""
 
@@ -194,6 +197,7 @@ def _stages() -> Iterator[Progress]:
     said: dict[str, int] = {}
 
     def show(stage: str, done: int, total: int, remark: str) -> None:
+        stage = STAGES.get(stage, stage)
         if not sys.stderr.isatty():
             tenth = 10 * done // total
             if said.get(stage) != tenth:

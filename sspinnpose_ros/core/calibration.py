@@ -436,8 +436,9 @@ def _sentences(
         else 'No quiet standing was found: zero angles come from walking alone; expect them '
         'within about 6 degrees, or stand still for a second before walking.'
     )
+    gait = 'running' if speed > RUNNING_SPEED_M_S else 'walking'
     return (
-        f'Calibration {GOOD if sound else USABLE}: {walking_s:.0f} s of walking at about '
+        f'Calibration {GOOD if sound else USABLE}: {walking_s:.0f} s of {gait} at about '
         f'{speed:.2f} m/s, {walking_s / stride_s:.0f} strides of {stride_s:.2f} s.',
         zero,
         f'Least agreement at a joint: {loosest}, {verdicts[loosest].sign_confidence:.0%}.',

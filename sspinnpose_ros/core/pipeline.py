@@ -138,8 +138,7 @@ class Pipeline:
             return self._without(
                 frame,
                 Level.STALE,
-                f'too few sensors: {", ".join(missing)} missing, at least '
-                f'{self._config.min_sensors} needed',
+                f'too few sensors: {_missing(missing)}at least {self._config.min_sensors} needed',
                 missing,
             )
         if self._state is None:
@@ -205,6 +204,10 @@ class Pipeline:
     ) -> Outcome:
         self._state = None
         return Outcome(frame, None, EstimateStatus(level, message, missing))
+
+
+def _missing(names: tuple[str, ...]) -> str:
+    return f'{", ".join(names)} missing, ' if names else ''
 
 
 def _is_finite(estimate: Estimate) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -27,6 +28,17 @@ AXES_SPELLINGS = {
     ALIGNED: re.compile(rf'(?:virtual imus; )?(?:segment )?aligned(?:: {FILE_AXES})?'),
     UNKNOWN: re.compile(r'(?:raw(?:, )?)?(?:mounting )?(?:unknown)?'),
 }
+
+KEYS = {
+    'mass_kg': 0.7,
+    'height_m': 0.7,
+    'segment_length_m': 0.9,
+    'sensor_axes': 0.9,
+    'sensor_position_m': 0.9,
+    'sensor_position_origin': 0.9,
+}
+"""How like each key, 0 to 1, an unknown one must be to count as its misspelling; others are notes,
+such as a leg_length_m."""
 
 REACH_M = 1.0
 """Farthest a sensor can sit from the proximal joint of its segment."""
@@ -122,6 +134,7 @@ def subject_from_mapping(content: Mapping[str, Any]) -> Subject:
         SubjectError: for missing or impossible content.
 
     """
+    _require_spelling(content)
     for key in ('mass_kg', 'height_m'):
         if content.get(key) is None:
             raise SubjectError(
@@ -149,6 +162,17 @@ def subject_from_mapping(content: Mapping[str, Any]) -> Subject:
     )
 
 
+def _require_spelling(content: Mapping[str, Any]) -> None:
+    for key in content:
+        for known, near in KEYS.items():
+            alike = difflib.SequenceMatcher(None, str(key), known).ratio()
+            if key not in KEYS and known not in content and alike >= near:
+                raise SubjectError(
+                    f'{key} is no key of a SUBJECT.yaml, expected perhaps {known}; correct or '
+                    'remove it.'
+                )
+
+
 def load_subject(path: Path) -> Subject:
     """Read a SUBJECT.yaml.
 
@@ -167,7 +191,7 @@ def load_subject(path: Path) -> Subject:
     except FileNotFoundError:
         raise SubjectError(
             f'{path} does not exist, expected a SUBJECT.yaml with mass_kg and height_m; '
-            'write one or name another with --subject.'
+            'write one or name another.'
         ) from None
     except OSError as error:
         raise SubjectError(
