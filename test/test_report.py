@@ -22,6 +22,7 @@ from sspinnpose_ros.evaluation.estimate_health import (
     residual_history,
 )
 from sspinnpose_ros.evaluation.gait_cycles import Strides, average, cut, find_strides, gait_timing
+from sspinnpose_ros.training.gait_style import mean_cycles
 
 Capture = pytest.CaptureFixture[str]
 Patch = pytest.MonkeyPatch
@@ -368,3 +369,20 @@ def test_latency_is_shown_where_a_node_reported_it(
     done = run(monkeypatch, capsys, 'report', out, '-o', path)
     assert done.code == 0, done.err
     assert 'p50 2.1 ms, p99 5.0 ms, longest 9.5 ms' in read_page(path).text
+
+
+# Published cycles
+
+
+def test_published_cycles_have_a_spread_where_people_were_many() -> None:
+    walking, *runners = mean_cycles()
+    assert walking.kind == 'walking'
+    assert set(walking.spread) == {'hip_flexion', 'knee_angle', 'ankle_angle', 'grf_up'}
+    assert not any(runner.spread for runner in runners)
+    swing = walking.force[:, 1] == 0.0
+    assert 0.3 < swing.mean() < 0.4
+    assert (walking.spread['grf_up'][swing] == 0.0).all()
+    for name, spread in walking.spread.items():
+        assert spread.shape == (100,)
+        assert (spread >= 0.0).all()
+        assert 0.04 < spread.max() < 0.2, name

@@ -299,7 +299,8 @@ def _curves(content: Content, *, strides: Mapping[str, Strides]) -> str:
             spread='one sigma of the estimate, where the model gives it',
         ),
         layout.chart(
-            svg, caption=f'{SHOWN_S:g} s from {begin:.1f} s on; left angle, right moment.'
+            svg,
+            caption=f'{SHOWN_S:g} s from {begin:.1f} s on; angles left, moments right, forces below.',
         ),
     )
 
