@@ -300,7 +300,8 @@ def _curves(content: Content, *, strides: Mapping[str, Strides]) -> str:
         ),
         layout.chart(
             svg,
-            caption=f'{SHOWN_S:g} s from {begin:.1f} s on; angles left, moments right, forces below.',
+            caption=f'{SHOWN_S:g} s from {begin:.1f} s on; angles left, moments right, '
+            'forces below.',
         ),
     )
 
