@@ -152,6 +152,11 @@ def test_the_verdict_names_what_speaks_against_an_estimate() -> None:
     vague = walk()
     vague['sigma_angle_hip_flexion_r'][700:] = 0.5
     assert 'hip_flexion_r is uncertain by more than 15 deg' in judge(vague)[1]
+    marked = walk()
+    marked['status'][:600] = 1
+    assert judge(marked) == (FINE, '')
+    marked['status'][-140:] = 1
+    assert '20 % of the estimate after the first 7 s is not marked OK' in judge(marked)[1]
     lost = walk()
     for joint in JOINTS:
         lost[f'angle_{joint}'][400:] = np.nan

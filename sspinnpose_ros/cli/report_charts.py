@@ -243,7 +243,7 @@ def latency_chart(log: LatencyLog) -> str:
         axis.set_ylim(bottom=0.0)
         axis.set_xlabel('time [s]')
         axis.set_ylabel('latency [ms]')
-        axis.legend(loc='upper right', fontsize=8, frameon=False, labelcolor=INK)
+        figure.legend(loc='outside right upper', fontsize=8, frameon=False, labelcolor=INK)
         return _svg(figure, name='latency', words='Latency over time')
 
 

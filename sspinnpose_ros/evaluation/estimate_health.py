@@ -41,6 +41,9 @@ RARE = 0.01
 
 LEAST_ESTIMATED = 0.5
 
+START_S = 7.0
+"""Until then WARN tells no more than that filters settle and units are being checked."""
+
 FAULTY = 'faulty'
 CAUTION = 'caution'
 FINE = 'fine'
@@ -140,19 +143,11 @@ def estimate_health(
             f'There is no estimate for {_percent(missing)} of the recording: too few sensors were '
             'heard there.'
         )
-    warnings += _absent(estimate, known)
-    warnings += _uncertain(estimate, known)
+    explained = [*_absent(estimate, known), *_uncertain(estimate, known)]
+    warnings += explained or _marked(estimate, known)
     warnings += _unusual(estimate, gait)
     if calibration is not None:
         _calibration(calibration, warnings=warnings, remarks=remarks)
-    status = estimate.get('status')
-    if status is not None:
-        marked = float((status == Level.WARN).mean())
-        if marked > 0.0:
-            remarks.append(
-                f'{_percent(marked)} of the recording is marked WARN; a start, while the filters '
-                'settle, always is.'
-            )
     sigmas = [estimate.get(f'sigma_angle_{joint}') for joint in JOINTS]
     if all(sigma is None or not np.isfinite(sigma).any() for sigma in sigmas):
         remarks.append('The model gives no uncertainty, so the curves have no bands of one sigma.')
@@ -213,6 +208,22 @@ def _uncertain(estimate: Mapping[str, np.ndarray], known: np.ndarray) -> list[st
                 f'{_percent(share)} of the estimate.'
             )
     return sentences
+
+
+def _marked(estimate: Mapping[str, np.ndarray], known: np.ndarray) -> list[str]:
+    status = estimate.get('status')
+    later = known & (estimate['time'] - estimate['time'][0] > START_S)
+    if status is None or not later.any():
+        return []
+    share = float((status[later] != Level.OK).mean())
+    return (
+        [
+            f'{_percent(share)} of the estimate after the first {START_S:g} s is not marked OK: '
+            'human/status in the recording beside it says why.'
+        ]
+        if share > RARE
+        else []
+    )
 
 
 def _unusual(estimate: Mapping[str, np.ndarray], gait: str | None) -> list[str]:
