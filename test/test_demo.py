@@ -159,7 +159,7 @@ def test_gait_numbers_of_a_known_gait() -> None:
         estimate[f'angle_knee_angle_{side}'] = 0.5 - 0.5 * np.cos(2.0 * np.pi * phase)
     numbers = gait_numbers(estimate, mass_kg=mass)
     assert numbers.cadence_steps_min == pytest.approx(120.0 / 1.1, rel=0.02)
-    assert numbers.stance_share == pytest.approx((0.56, 0.56), abs=0.03)
+    assert numbers.stance_share == pytest.approx((0.6, 0.6), abs=0.02)
     assert numbers.knee_range_rad == pytest.approx((1.0, 1.0), abs=0.02)
     assert numbers.peak_force_bw == pytest.approx((1.1, 1.1), rel=0.01)
     assert numbers.strides >= 14

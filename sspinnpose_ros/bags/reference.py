@@ -115,6 +115,41 @@ def load_reference(path: Path) -> dict[str, np.ndarray]:
     return arrays
 
 
+def load_estimate(path: Path) -> dict[str, np.ndarray]:
+    """Read an estimate.npz.
+
+    Args:
+        path: the file.
+
+    Returns:
+        Its arrays by name; all angles, moments and ground reactions are there.
+
+    Raises:
+        RecordingError: as for `load_reference`, and for a file without one of these or with
+            arrays of another shape than `ESTIMATE_ROW` names.
+
+    """
+    arrays = load_reference(path)
+    needed = [
+        *(f'{kind}_{joint}' for kind in ('angle', 'moment') for joint in JOINTS),
+        *(f'{kind}_{side}' for kind in ('grf_forward', 'grf_up') for side in SIDES),
+    ]
+    for name in needed:
+        if name not in arrays:
+            raise RecordingError(
+                f'{path} holds no {name}, expected an estimate.npz with all angles, moments and '
+                'forces; name the folder that `sspinnpose estimate` wrote.'
+            )
+    for name, values in arrays.items():
+        if name in (ESTIMATE_ROW.names or ()):
+            shape = (*arrays[TIME].shape, *ESTIMATE_ROW[name].shape)
+            if values.shape != shape:
+                raise RecordingError(
+                    f'{name} in {path} has shape {values.shape}, expected {shape}; estimate again.'
+                )
+    return arrays
+
+
 def save_reference(path: Path, arrays: Mapping[str, Any]) -> None:
     """Write arrays with a common `time` to an npz file.
 

@@ -16,6 +16,7 @@ from sspinnpose_ros.cli.demo import demo
 from sspinnpose_ros.cli.estimate import estimate
 from sspinnpose_ros.cli.evaluate import evaluate
 from sspinnpose_ros.cli.locate_sensors import locate_sensors
+from sspinnpose_ros.cli.report import report
 from sspinnpose_ros.cli.simulate import simulate
 from sspinnpose_ros.cli.train import train
 from sspinnpose_ros.core.errors import UserError
@@ -41,6 +42,7 @@ for command in (
     train,
     estimate,
     evaluate,
+    report,
     locate_sensors,
     accuracy,
     bench,

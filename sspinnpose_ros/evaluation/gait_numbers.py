@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,6 +14,9 @@ UNLOADED = 0.05
 """Shares of body weight at which a stance begins and ends."""
 
 SHORTEST_STANCE_S = 0.08
+
+LONGEST_STRIKE_S = 0.05
+"""How long before the loaded level a heel strike is looked for."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +55,7 @@ def gait_numbers(estimate: Mapping[str, np.ndarray], *, mass_kg: float) -> GaitN
     stance, knee, peak = [], [], []
     for side in SIDES:
         force = estimate[f'grf_up_{side}'] / (mass_kg * GRAVITY)
-        begins, ends = _stances(time, force)
+        begins, ends = stances(time, force)
         durations += np.diff(time[begins]).tolist()
         on_ground = time[ends] - time[begins]
         strides = np.diff(time[begins])
@@ -72,17 +75,27 @@ def gait_numbers(estimate: Mapping[str, np.ndarray], *, mass_kg: float) -> GaitN
     )
 
 
-def _stances(time: np.ndarray, force: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return where the stances begin and end that begin and end within the recording."""
+def stances(time: np.ndarray, force: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Find the stances that begin and end within the recording.
+
+    Args:
+        time: (n,) s.
+        force: (n,) vertical ground reaction of one foot, body weights; NaN counts as none.
+
+    Returns:
+        Indices of heel strikes and of toe offs, as many of each.
+
+    """
     begins, ends = [], []
     loaded: bool | None = None
-    for index, value in enumerate(np.nan_to_num(force).tolist()):
+    values = np.nan_to_num(force).tolist()
+    for index, value in enumerate(values):
         if loaded is None:
             # A recording that starts in stance has lost the beginning of it.
             loaded = None if value > UNLOADED else False
         elif not loaded and value > LOADED:
             loaded = True
-            begins.append(index)
+            begins.append(_strike(time, values, index))
         elif loaded and value < UNLOADED:
             loaded = False
             ends.append(index)
@@ -94,3 +107,15 @@ def _stances(time: np.ndarray, force: np.ndarray) -> tuple[np.ndarray, np.ndarra
         np.array([b for b, _ in whole], dtype=np.int64),
         np.array([e for _, e in whole], dtype=np.int64),
     )
+
+
+def _strike(time: np.ndarray, force: Sequence[float], loaded: int) -> int:
+    """Go back from the loaded level to where the foot began to take weight."""
+    index = loaded
+    while (
+        index > 0
+        and force[index - 1] > UNLOADED
+        and time[loaded] - time[index - 1] <= LONGEST_STRIKE_S
+    ):
+        index -= 1
+    return index

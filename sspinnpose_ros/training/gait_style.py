@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib import resources
@@ -15,6 +16,8 @@ NODES = 100
 STYLES = ('usual', 'crouch', 'stiff knee', 'asymmetric', 'toe walking', 'trunk lean')
 
 _LEGS = 2
+_ANGLES = ('hip_flexion', 'knee_angle', 'ankle_angle')
+_FORCES = ('grf_forward', 'grf_up')
 
 _FOREFOOT = {
     'walking': ((0.0, 0.2, 0.5, 0.7, 1.0), (0.0, 0.35, 0.75, 1.0, 1.0)),
@@ -34,6 +37,9 @@ class MeanCycle:
         duration_s: duration of the cycle, s.
         angles: (100, 3) hip flexion, knee flexion, ankle dorsiflexion, rad.
         force: (100, 2) ground reaction forward and up, body weights.
+        source: who published it.
+        spread: (100,) standard deviations between people, where published, of `hip_flexion`,
+            `knee_angle`, `ankle_angle` (rad), `grf_forward`, `grf_up` (body weights).
 
     """
 
@@ -42,6 +48,8 @@ class MeanCycle:
     duration_s: float
     angles: np.ndarray
     force: np.ndarray
+    source: str
+    spread: Mapping[str, np.ndarray]
 
 
 @dataclass(frozen=True)
@@ -85,10 +93,14 @@ def mean_cycles() -> tuple[MeanCycle, ...]:
             kind=cycle['kind'],
             speed_mps=cycle['speed_mps'],
             duration_s=cycle['duration_s'],
-            angles=np.stack(
-                [cycle[name] for name in ('hip_flexion', 'knee_angle', 'ankle_angle')], -1
-            ),
-            force=np.stack([cycle['grf_forward'], cycle['grf_up']], -1),
+            angles=np.stack([cycle[name] for name in _ANGLES], -1),
+            force=np.stack([cycle[name] for name in _FORCES], -1),
+            source=cycle['source'],
+            spread={
+                name: np.array(cycle[f'{name}_sd'])
+                for name in (*_ANGLES, *_FORCES)
+                if f'{name}_sd' in cycle
+            },
         )
         for cycle in json.loads(text)['cycles']
     )
