@@ -26,11 +26,18 @@ class Counter:
 
     def __init__(self) -> None:
         self.mounted = np.ones(7, dtype=bool)
+        self.all_settled = True
+        self.residual = np.zeros((7, 3))
 
     def initial_state(self) -> int:
         return 0
 
-    def step(self, state: int, frame: Frame) -> tuple[int, Estimate]:
+    def settled(self, state: int) -> np.ndarray:
+        return np.full(7, self.all_settled)
+
+    def step(
+        self, state: int, frame: Frame, *, used: np.ndarray | None = None
+    ) -> tuple[int, Estimate]:
         zeros = np.zeros((2, 2))
         estimate = Estimate(
             time_s=frame.time_s,
@@ -44,8 +51,8 @@ class Counter:
             sole_wrench=np.zeros((2, 3)),
             pelvis_residual=np.zeros(3),
             virtual_imu=np.zeros((7, 3)),
-            residual=np.zeros((7, 3)),
-            present=frame.present,
+            residual=self.residual.copy(),
+            present=frame.present if used is None else frame.present & used,
         )
         if frame.imu[0, 0] == 666.0:
             estimate = dataclasses.replace(estimate, effort=np.full(6, np.nan))
