@@ -61,8 +61,8 @@ class Pipeline:
     """Turn samples into estimates; the node and `sspinnpose estimate` both run this object.
 
     A sensor that was silent is watched before it is used again (`SensorReturn`); meanwhile it
-    counts as missing. The estimator starts afresh after every reset of the synchronizer, after skipped frames and
-    after too few sensors were present.
+    counts as missing. The estimator starts afresh after every reset of the synchronizer, after
+    skipped frames and after too few sensors were present.
 
     Attributes:
         synchronizer: what samples go through.

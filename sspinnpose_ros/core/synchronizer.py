@@ -259,6 +259,13 @@ class Synchronizer:
         if arrival_s < self._last_arrival - self.config.max_jump_s:
             self.reset(f'the clock went back by {self._last_arrival - arrival_s:.3g} s')
         self._last_arrival = max(self._last_arrival, arrival_s)
+        values = sample.tobytes()
+        if values == stream.last_values:
+            counts.duplicate += 1
+            stream.last_arrival = arrival_s
+            stream.note_repeat(stamp_s, longest_step=self.config.max_jump_s)
+            return
+        stream.last_values = values
         if self._is_stranger(stamp_s):
             counts.wrong_clock += 1
             self._take_stranger(sensor, stamp_s, sample, arrival_s)
@@ -287,8 +294,7 @@ class Synchronizer:
         known = sorted(
             stream.ahead
             for stream in self._streams.values()
-            if stream.ahead > -math.inf
-            and arrival - stream.ahead_since <= self.config.max_jump_s
+            if stream.ahead > -math.inf and arrival - stream.ahead_since <= self.config.max_jump_s
         )
         usual = known[(len(known) - 1) // 2] if known else math.inf
         return stamp - arrival > usual + self.config.max_ahead_s
@@ -324,15 +330,10 @@ class Synchronizer:
 
     def _accept(self, stream: _Stream, stamp: float, sample: np.ndarray, arrival: float) -> None:
         stream.last_arrival = arrival
-        values = sample.tobytes()
         place = bisect_left(stream.stamps, stamp)
-        same_stamp = place < len(stream.stamps) and stream.stamps[place] == stamp
-        if same_stamp or values == stream.last_values:
+        if place < len(stream.stamps) and stream.stamps[place] == stamp:
             stream.counts.duplicate += 1
-            if not same_stamp:
-                stream.note_repeat(stamp, longest_step=self.config.max_jump_s)
             return
-        stream.last_values = values
         stream.last_stamp = stamp
         stream.counts.repeating_s = 0.0
         stream.note_ahead(stamp, arrival)
