@@ -379,6 +379,19 @@ def test_a_small_jump_of_the_stamps_alone(step: float, resets: int) -> None:
     assert (np.diff([frame.time_s for frame in frames]) > 0.0).all()
 
 
+def test_a_clock_that_is_put_back_a_little_does_not_stop_the_frames() -> None:
+    """Frames that waited begin to wait anew, at most as long as set."""
+    synchronizer = make()
+    for arrival, sensor, stamp in synchronous(40):
+        if sensor == 'foot_l' and stamp - EPOCH > 0.385:
+            continue
+        synchronizer.push(sensor=sensor, stamp_s=stamp, sample=signal(stamp, 0), arrival_s=arrival)
+    assert len(synchronizer.drain(now_s=EPOCH + 0.39)) == 39
+    assert synchronizer.drain(now_s=EPOCH - 0.3) == []
+    assert synchronizer.drain(now_s=EPOCH - 0.26) == []
+    assert len(synchronizer.drain(now_s=EPOCH - 0.249)) == 1
+
+
 def test_memory_stays_bounded_when_nothing_is_read() -> None:
     """A reader that stopped, or a clock that stands, makes the oldest samples go."""
     synchronizer = make()
@@ -542,7 +555,8 @@ class Judge:
         config = self._synchronizer.config
         skipped = self._synchronizer.statistics.skipped_frames - self._skipped
         due = self._last.time_s + (1 + skipped) * PERIOD
-        self._reached = [entry for entry in self._reached if entry[1] >= due]
+        # A clock that goes back makes the waiting begin anew.
+        self._reached = [(min(a, now_s), b, c) for a, b, c in self._reached if b >= due]
         for arrival, _, second in self._reached:
             limit = config.max_wait_s + (0.0 if second >= due else config.max_ahead_s)
             assert now_s - arrival <= limit + 1e-6
@@ -565,7 +579,7 @@ def test_any_schedule_gives_steady_bounded_frames(conditions: Conditions) -> Non
     for event in conditions.schedule():
         if event.sensor:
             counts, resets = statistics.sensors[event.sensor], statistics.resets
-            kept = counts.accepted + counts.late
+            kept, strange = counts.accepted + counts.late, counts.wrong_clock + counts.future
             shift = conditions.offset * (event.sensor == 'thigh_l')
             synchronizer.push(
                 sensor=event.sensor,
@@ -574,11 +588,12 @@ def test_any_schedule_gives_steady_bounded_frames(conditions: Conditions) -> Non
                 arrival_s=event.arrival,
             )
             pushed[event.sensor] += 1
-            strangers = [*strangers, event][-4 * len(SENSORS) - 1 :]
             if statistics.resets != resets:
                 judge = Judge(synchronizer)
-                for stranger in strangers[:-1]:
+                for stranger in strangers:
                     judge.note_replayed(stranger)
+            elif counts.wrong_clock + counts.future > strange:
+                strangers = [*strangers, event][-4 * len(SENSORS) :]
             if counts.accepted + counts.late > kept:
                 judge.note(event)
         for frame in synchronizer.drain(now_s=event.arrival):

@@ -258,7 +258,7 @@ class Synchronizer:
             return
         if arrival_s < self._last_arrival - self.config.max_jump_s:
             self.reset(f'the clock went back by {self._last_arrival - arrival_s:.3g} s')
-        self._last_arrival = max(self._last_arrival, arrival_s)
+        self._note_now(arrival_s)
         values = sample.tobytes()
         if values == stream.last_values:
             counts.duplicate += 1
@@ -278,11 +278,20 @@ class Synchronizer:
 
     def drain(self, *, now_s: float) -> list[Frame]:
         """Return the frames that are complete or have waited long enough, oldest first."""
+        self._note_now(now_s)
         return self._read(now_s)
 
     def flush(self) -> list[Frame]:
         """Return what two sensors have reached without waiting, at the end of a recording."""
         return self._read(math.inf)
+
+    def _note_now(self, now: float) -> None:
+        """Begin to wait anew where the clock went back, lest frames wait for it to come again."""
+        if now < self._last_arrival:
+            for lead in (self._lead, self._second):
+                for index, (stamp, arrival) in enumerate(lead):
+                    lead[index] = (stamp, min(arrival, now))
+        self._last_arrival = now
 
     def _is_stranger(self, stamp: float) -> bool:
         if not self._lead:
@@ -323,7 +332,7 @@ class Synchronizer:
                     stream.counts.wrong_clock -= 1
                 else:
                     stream.counts.future -= 1
-                self._last_arrival = max(self._last_arrival, old_arrival)
+                self._last_arrival = old_arrival
                 self._accept(stream, old_stamp, old_sample, old_arrival)
         elif len(self._strangers) > 4 * len(self._streams):
             del self._strangers[0]
