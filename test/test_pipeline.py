@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from sspinnpose_ros.core.conventions import SENSORS
 from sspinnpose_ros.core.estimate import Estimate
@@ -28,12 +30,18 @@ class Counter:
     def __init__(self) -> None:
         self.mounted = np.ones(7, dtype=bool)
         self.angles_rad = np.zeros(6)
-        self.residual = 0.0
+        self.all_settled = True
+        self.residual = np.zeros((7, 3))
 
     def initial_state(self) -> int:
         return 0
 
-    def step(self, state: int, frame: Frame) -> tuple[int, Estimate]:
+    def settled(self, state: int) -> np.ndarray:
+        return np.full(7, self.all_settled)
+
+    def step(
+        self, state: int, frame: Frame, *, used: np.ndarray | None = None
+    ) -> tuple[int, Estimate]:
         zeros = np.zeros((2, 2))
         estimate = Estimate(
             time_s=frame.time_s,
@@ -47,8 +55,8 @@ class Counter:
             sole_wrench=np.zeros((2, 3)),
             pelvis_residual=np.zeros(3),
             virtual_imu=np.zeros((7, 3)),
-            residual=np.full((7, 3), self.residual),
-            present=frame.present,
+            residual=self.residual.copy(),
+            present=frame.present if used is None else frame.present & used,
         )
         if frame.imu[0, 0] == 666.0:
             estimate = dataclasses.replace(estimate, effort=np.full(6, np.nan))
@@ -110,7 +118,7 @@ def test_an_impossible_angle_marks_the_next_second(pipeline: Pipeline) -> None:
 def test_what_no_estimate_explains_is_marked(pipeline: Pipeline) -> None:
     assert run(pipeline)[-1].status.level == Level.OK
     counter: Any = pipeline.estimator
-    counter.residual = 40.0
+    counter.residual[:] = 40.0
     outcomes = run(pipeline, begin=20, end=120)
     assert outcomes[-1].status.level == Level.WARN
     assert 'far from what the estimate explains' in outcomes[-1].status.message
@@ -164,6 +172,100 @@ def test_too_few_sensors_stop_the_estimates(pipeline: Pipeline) -> None:
     assert outcomes[-1].status.level == Level.STALE
     back = run(pipeline, begin=60, end=80)
     assert steps(back)[-1] < 25
+
+
+def test_a_sensor_that_was_silent_is_watched_before_it_is_used() -> None:
+    """It comes back steady for the set time, settled and in agreement, and never before."""
+    pipeline = Pipeline(
+        synchronizer=Synchronizer(sensors=SENSORS, config=SynchronizerConfig()),
+        estimator=(counter := Counter()),  # type: ignore[arg-type]
+        config=PipelineConfig(settle_s=0.1, rejoin_s=0.5),
+    )
+    gone = SENSORS[6]
+    run(pipeline)
+    away = run(pipeline, begin=20, end=100, sensors=SENSORS[:6])
+    assert all(o.estimate is not None for o in away)
+    back = run(pipeline, begin=100, end=200)
+    used = [o.status.missing == () for o in back]
+    assert used == sorted(used)
+    first = back[used.index(True)].frame.time_s
+    assert first == pytest.approx(1.0 + 0.5, abs=0.011)
+    watched = back[used.index(True) - 1].status
+    assert watched.level == Level.WARN
+    assert watched.missing == (gone,)
+    assert f'{gone} back, but not yet' in watched.message
+    assert steps(back) == list(range(int(steps(back)[0]), int(steps(back)[0]) + len(back)))
+
+    run(pipeline, begin=200, end=300, sensors=SENSORS[:6])
+    counter.all_settled = False
+    assert run(pipeline, begin=300, end=400)[-1].status.missing == (gone,)
+    counter.all_settled = True
+    assert run(pipeline, begin=400, end=410)[-1].status.missing == ()
+
+    run(pipeline, begin=410, end=500, sensors=SENSORS[:6])
+    counter.residual[6] = [4.0, 3.0, 0.0]
+    assert run(pipeline, begin=500, end=700)[-1].status.missing == (gone,)
+    counter.residual[6] = [1.0, 1.0, 0.0]
+    assert run(pipeline, begin=700, end=900)[-1].status.missing == ()
+
+
+def test_a_short_loss_costs_a_sensor_no_more_than_that(pipeline: Pipeline) -> None:
+    run(pipeline)
+    run(pipeline, begin=20, end=36, sensors=SENSORS[:6])
+    outcomes = run(pipeline, begin=36, end=50)
+    assert outcomes[-1].status.level == Level.OK
+
+
+OUTAGES = st.lists(
+    st.tuples(st.integers(0, 6), st.integers(0, 290), st.integers(1, 120)), max_size=12
+)
+
+
+@settings(max_examples=25, deadline=None)
+@given(outages=OUTAGES, seed=st.integers(0, 2**32 - 1))
+def test_any_outages_give_finite_estimates_or_none(
+    outages: list[tuple[int, int, int]], seed: int
+) -> None:
+    """Estimates are new and finite, never without enough sensors, never of one just back."""
+    config = PipelineConfig(settle_s=0.1, rejoin_s=0.3)
+    pipeline = Pipeline(
+        synchronizer=Synchronizer(sensors=SENSORS, config=SynchronizerConfig()),
+        estimator=Counter(),  # type: ignore[arg-type]
+        config=config,
+    )
+    heard = np.ones((300, 7), dtype=bool)
+    for row, begin, length in outages:
+        heard[begin : begin + length, row] = False
+    samples = np.random.default_rng(seed).normal(size=(300, 7, 6))
+    outcomes = []
+    for k in range(300):
+        for row in np.flatnonzero(heard[k]):
+            pipeline.push(
+                sensor=SENSORS[row], stamp_s=0.01 * k, sample=samples[k, row], arrival_s=0.01 * k
+            )
+        outcomes += pipeline.drain(now_s=0.01 * k)
+    times = [outcome.frame.time_s for outcome in outcomes]
+    assert (np.diff(times) > 0.0).all()
+    absent, there = np.zeros(7, int), np.zeros(7, int)
+    out = np.zeros(7, dtype=bool)
+    for outcome in outcomes:
+        estimate, present = outcome.estimate, outcome.frame.present
+        absent = np.where(present, 0, absent + 1)
+        there = np.where(present, there + 1, 0)
+        out = (out | (absent > 20)) & ~(there > 30)
+        if estimate is None:
+            assert outcome.status.level == Level.STALE
+            out[:] = False
+            continue
+        assert estimate.time_s == outcome.frame.time_s
+        assert estimate.present.sum() >= config.min_sensors
+        assert not (estimate.present & ~present).any()
+        if estimate.q[0] * 0.01 < config.settle_s:
+            out[present] = False
+        assert np.array_equal(estimate.present, present & ~out)
+        assert set(outcome.status.missing) == {
+            name for name, used in zip(SENSORS, estimate.present, strict=True) if not used
+        }
 
 
 def test_what_is_not_finite_never_leaves(pipeline: Pipeline) -> None:

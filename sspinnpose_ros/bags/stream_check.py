@@ -154,4 +154,5 @@ class StreamCheck:
 
 
 def _is_on_another_clock(counts: SensorCounts) -> bool:
-    return counts.received >= FEWEST_SAMPLES and counts.wrong_clock > MOST * counts.received
+    strange = counts.wrong_clock + counts.future
+    return counts.received >= FEWEST_SAMPLES and strange > MOST * counts.received

@@ -23,7 +23,7 @@ class EstimateStatus:
     Attributes:
         level: the grade; nothing is published beside it at ERROR and STALE.
         message: why, in words.
-        missing: sensors that are worn but were absent.
+        missing: sensors that are worn but were absent or not trusted.
 
     """
 
@@ -36,6 +36,7 @@ def estimate_status(
     *,
     missing: Sequence[str],
     settling_s: float,
+    watched: Sequence[str] = (),
     unchecked: bool = False,
     uncertain: Sequence[str] = (),
     largest_angle_sigma_deg: float = 0.0,
@@ -45,8 +46,9 @@ def estimate_status(
     """Grade an estimate that there is.
 
     Args:
-        missing: sensors that are worn but were absent or have no mounting.
+        missing: sensors that are worn but were absent, not trusted or have no mounting.
         settling_s: time the estimator still needs after a start, s; not positive once settled.
+        watched: those of them that are back, but have to prove themselves first.
         unchecked: whether nobody has yet looked at units and gravity of the signals.
         uncertain: joints whose angle has a larger sigma than it may.
         largest_angle_sigma_deg: that limit, degrees.
@@ -60,6 +62,8 @@ def estimate_status(
     reasons = []
     if missing:
         reasons.append(f'estimated without {", ".join(missing)}')
+    if watched:
+        reasons.append(f'{", ".join(watched)} back, but not yet steady and in agreement')
     if settling_s > 0.0:
         reasons.append(f'settling for another {settling_s:.1f} s')
     if unchecked:

@@ -14,6 +14,7 @@ from sspinnpose_ros.core.features import network_input
 from sspinnpose_ros.core.frame import Frame
 from sspinnpose_ros.core.inclination import (
     InclinationState,
+    has_settled,
     inclination_step,
     initial_inclination_state,
 )
@@ -110,24 +111,34 @@ class Estimator:
         )
         return signals
 
-    def step(self, state: EstimatorState, frame: Frame) -> tuple[EstimatorState, Estimate]:
+    def settled(self, state: EstimatorState) -> np.ndarray:
+        """Return (7,) bool: whose inclination filter has found the vertical."""
+        return has_settled(state.inclination, period_s=1.0 / self.rate_hz)
+
+    def step(
+        self, state: EstimatorState, frame: Frame, *, used: np.ndarray | None = None
+    ) -> tuple[EstimatorState, Estimate]:
         """Advance by one frame.
 
         Args:
             state: from the previous step, left as it is.
             frame: the next grid point, one period after the previous one.
+            used: (7,) bool, the sensors to estimate from; all when None. Of the others that are
+                there, inclination and residual are still followed.
 
         Returns:
             The following state and the estimate.
 
         """
         there = frame.present & self.mounted
-        present = there.astype(np.float64)
+        chosen = there if used is None else there & used
+        present = chosen.astype(np.float64)
         period = 1.0 / self.rate_hz
-        sagittal = self.sagittal(frame.imu) * present[:, None]
+        measured = self.sagittal(frame.imu) * there[:, None]
         inclination, angle, change = inclination_step(
-            state=state.inclination, sagittal=sagittal, present=there, period_s=period
+            state=state.inclination, sagittal=measured, present=there, period_s=period
         )
+        sagittal, angle, change = measured * present[:, None], angle * present, change * present
         inputs = network_input(
             sagittal=sagittal,
             rate_change=change,
@@ -148,7 +159,12 @@ class Estimator:
         last = speed if np.isnan(state.last_speed) else state.last_speed
         forward = state.pelvis_forward + 0.5 * (speed + last) * period
         estimate = self._estimate(
-            frame=frame, state=body_state, forward=forward, sagittal=sagittal, present=there
+            frame=frame,
+            state=body_state,
+            forward=forward,
+            measured=measured,
+            there=there,
+            present=chosen,
         )
         residual_square = follow_residual(
             state.residual_square, residual=estimate.residual, present=present, period_s=period
@@ -183,7 +199,8 @@ class Estimator:
         frame: Frame,
         state: BodyState,
         forward: float,
-        sagittal: np.ndarray,
+        measured: np.ndarray,
+        there: np.ndarray,
         present: np.ndarray,
     ) -> Estimate:
         body = self.body
@@ -212,7 +229,7 @@ class Estimator:
             ),
             pelvis_residual=found.pelvis_residual,
             virtual_imu=virtual,
-            residual=np.where(present[:, None], sagittal - virtual, np.nan),
+            residual=np.where(there[:, None], measured - virtual, np.nan),
             present=present,
         )
 

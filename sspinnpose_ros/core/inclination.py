@@ -15,6 +15,9 @@ BIAS_TIME_CONSTANT_S = 5.0
 LARGEST_BIAS = 0.15
 """Bound of the learnt bias, rad/s."""
 
+SETTLED_AFTER = 2.0
+"""Time constants after which the averages have found the vertical."""
+
 
 @dataclass(frozen=True)
 class InclinationState:
@@ -47,6 +50,14 @@ def initial_inclination_state(*batch: int, sensors: int = 7) -> InclinationState
         count=np.zeros(shape),
         average=np.zeros((*shape, 2, 2)),
     )
+
+
+def has_settled(
+    state: InclinationState, *, period_s: float, time_constant_s: float = TIME_CONSTANT_S
+) -> np.ndarray:
+    """Return (..., 7) bool: whose filter has seen enough to find the vertical."""
+    settled: np.ndarray = state.count * period_s > SETTLED_AFTER * time_constant_s
+    return settled
 
 
 def inclination_step(
@@ -93,8 +104,8 @@ def inclination_step(
     error = np.arctan2(second[..., 0], second[..., 1])
     tilt = turned + error
     wrapped = (tilt + np.pi) % (2.0 * np.pi) - np.pi
-    settled = count * period_s > 2.0 * time_constant_s
-    settling = settled & ((count - 1.0) * period_s <= 2.0 * time_constant_s)
+    settled = count * period_s > SETTLED_AFTER * time_constant_s
+    settling = settled & ((count - 1.0) * period_s <= SETTLED_AFTER * time_constant_s)
     pull = np.where(settled & ~settling, error * period_s, 0.0)
     turn = np.where(settling, error, 2.0 / BIAS_TIME_CONSTANT_S * pull)
     bias = np.clip(bias - pull / BIAS_TIME_CONSTANT_S**2, -LARGEST_BIAS, LARGEST_BIAS)

@@ -12,6 +12,7 @@ from sspinnpose_ros.core.estimate_status import EstimateStatus, Level, estimate_
 from sspinnpose_ros.core.estimator import Estimator, EstimatorState
 from sspinnpose_ros.core.frame import Frame
 from sspinnpose_ros.core.recent_residual import RecentResidual
+from sspinnpose_ros.core.sensor_return import SensorReturn
 from sspinnpose_ros.core.synchronizer import Synchronizer
 
 LEFT_OUT = 1.5
@@ -36,6 +37,8 @@ class PipelineConfig:
     Attributes:
         min_sensors: estimates stop while fewer sensors than this are present.
         settle_s: estimates this young after a start are marked WARN, s.
+        rejoin_s: a sensor that was silent is used again after it was there for this long without
+            a gap, has a settled inclination filter and agrees with the rest, s.
         largest_angle_sigma_deg: estimates are marked WARN while one sigma of a joint angle is
             larger than this, degrees.
 
@@ -43,6 +46,7 @@ class PipelineConfig:
 
     min_sensors: int = 3
     settle_s: float = 1.0
+    rejoin_s: float = 1.5
     largest_angle_sigma_deg: float = 15.0
 
 
@@ -65,8 +69,9 @@ class Outcome:
 class Pipeline:
     """Turn samples into estimates; the node and `sspinnpose estimate` both run this object.
 
-    The estimator starts afresh after every reset of the synchronizer, after skipped frames and
-    after too few sensors were present.
+    A sensor that was silent is watched before it is used again (`SensorReturn`); meanwhile it
+    counts as missing. The estimator starts afresh after every reset of the synchronizer, after
+    skipped frames and after too few sensors were present.
 
     Attributes:
         synchronizer: what samples go through.
@@ -91,6 +96,11 @@ class Pipeline:
         self._config = config or PipelineConfig()
         self._worn = np.isin(SENSORS, list(synchronizer.statistics.sensors))
         self._state: EstimatorState | None = None
+        self._return = SensorReturn(
+            rate_hz=synchronizer.config.rate_hz,
+            timeout_s=synchronizer.config.sensor_timeout_s,
+            rejoin_s=self._config.rejoin_s,
+        )
         self._steps = 0
         self._angle_sigma: np.ndarray | None = None
         self._impossible_until = np.zeros(len(JOINTS))
@@ -128,25 +138,32 @@ class Pipeline:
             )
         if self.faults:
             return self._without(frame, Level.ERROR, ' '.join(self.faults))
+        if self._state is None:
+            self._state, self._steps = self.estimator.initial_state(), 0
+            self._return.clear()
+            self._angle_sigma = None
+            self._impossible_until[:] = 0
+            self._residual.clear()
         there = frame.present & self.estimator.mounted
+        used = self._return.used(
+            there,
+            settled=self.estimator.settled(self._state),
+            starting=self._steps * period < self._config.settle_s,
+        )
         missing = tuple(
             name
-            for name, worn, used in zip(SENSORS, self._worn, there, strict=True)
-            if worn and not used
+            for name, worn, flag in zip(SENSORS, self._worn, used, strict=True)
+            if worn and not flag
         )
-        if int(there.sum()) < self._config.min_sensors:
+        if int(used.sum()) < self._config.min_sensors:
             return self._without(
                 frame,
                 Level.STALE,
                 f'too few sensors: {_missing(missing)}at least {self._config.min_sensors} needed',
                 missing,
             )
-        if self._state is None:
-            self._state, self._steps = self.estimator.initial_state(), 0
-            self._angle_sigma = None
-            self._impossible_until[:] = 0
-            self._residual.clear()
-        self._state, estimate = self.estimator.step(self._state, frame)
+        self._state, estimate = self.estimator.step(self._state, frame, used=used)
+        self._return.note_residual(estimate.residual)
         self._steps += 1
         if not _is_finite(estimate):
             return self._without(
@@ -158,6 +175,7 @@ class Pipeline:
             estimate,
             estimate_status(
                 missing=missing,
+                watched=self._return.watched(there),
                 settling_s=settling,
                 unchecked=self.unchecked,
                 uncertain=self._uncertain(estimate, period_s=period),

@@ -22,6 +22,9 @@ SNAP_FRACTION = 0.02
 MAX_BUFFERED = 4096
 """Samples kept for one sensor before the oldest are given up."""
 
+CLOCK_DRIFT = 1e-3
+"""Largest drift between stamps and arrivals that is followed, s a second."""
+
 
 @dataclass(frozen=True)
 class SynchronizerConfig:
@@ -29,13 +32,16 @@ class SynchronizerConfig:
 
     Attributes:
         rate_hz: rate of the output grid, Hz.
-        max_wait_s: longest time a frame waits for missing sensors, counted from the arrival of
-            the first sample at or after it, s. Set it above the period of the slowest sensor.
+        max_wait_s: longest time a frame waits for missing sensors once two of them have a sample
+            at or after it, s. Set it above the period of the slowest sensor.
         sensor_timeout_s: a sensor that was waited for in vain this long is no longer waited
             for until it is heard again, s.
         max_gap_s: longest gap between two samples that is interpolated over, s.
         max_jump_s: a stamp further than this from the others, either way, is another clock, s.
-        max_lag_s: frames that could have been read this long ago are skipped, s.
+        max_ahead_s: a stamp that runs further ahead of its arrival than those of most sensors,
+            by more than this, is from the future, s. A frame that only one sensor has reached
+            waits this much longer, as that one may run ahead.
+        max_lag_s: once a frame was due this long ago, all but the newest are skipped, s.
 
     """
 
@@ -44,20 +50,23 @@ class SynchronizerConfig:
     sensor_timeout_s: float = 0.2
     max_gap_s: float = 0.1
     max_jump_s: float = 1.0
+    max_ahead_s: float = 0.2
     max_lag_s: float = 0.5
 
 
 @dataclass
 class SensorCounts:
-    """Count what happened to the samples of one sensor.
+    """Count what happened to the samples of one sensor; each has one fate.
 
     Attributes:
         received: samples pushed.
+        accepted: came in time and were kept for the frames around their stamp.
         duplicate: dropped because stamp or values repeat an earlier sample.
-        late: arrived after the frame at or after their stamp had left.
+        late: arrived after the frame at or after their stamp had left; at most interpolated from.
         not_finite: dropped because they hold NaN or infinity.
         wrong_clock: dropped because their stamp is far from those of the other sensors.
-        dropped: all samples that were not used, for any of the reasons above.
+        future: dropped because their stamp is ahead of the clock of most sensors.
+        dropped: all samples that were refused: repeated, not finite, of another clock or future.
         missing_frames: frames that left without this sensor.
         repeating_s: how long the newest values have been repeated under new stamps, s.
         longest_repeat_s: the longest that any values were, s.
@@ -65,18 +74,20 @@ class SensorCounts:
     """
 
     received: int = 0
+    accepted: int = 0
     duplicate: int = 0
     late: int = 0
     not_finite: int = 0
     wrong_clock: int = 0
+    future: int = 0
     missing_frames: int = 0
     repeating_s: float = 0.0
     longest_repeat_s: float = 0.0
 
     @property
     def dropped(self) -> int:
-        """All samples that were not used: repeated, not finite, or of another clock."""
-        return self.duplicate + self.not_finite + self.wrong_clock
+        """All samples that were refused: repeated, not finite, of another clock or future."""
+        return self.duplicate + self.not_finite + self.wrong_clock + self.future
 
 
 @dataclass
@@ -112,12 +123,22 @@ class _Stream:
     last_values: bytes = b''
     last_stamp: float = -math.inf
     last_arrival: float = -math.inf
+    newest: float = -math.inf
+    # Most that a stamp was ahead of its arrival, and when that was last brought up to date.
+    ahead: float = -math.inf
+    ahead_since: float = -math.inf
     waited_in_vain: int = 0
 
     def clear(self) -> None:
         self.stamps.clear()
         self.samples.clear()
+        self.newest = self.ahead = -math.inf
         self.waited_in_vain = 0
+
+    def note_ahead(self, stamp: float, arrival: float) -> None:
+        drift = CLOCK_DRIFT * max(0.0, arrival - self.ahead_since)
+        known = self.ahead - drift if self.ahead > -math.inf else self.ahead
+        self.ahead, self.ahead_since = max(known, stamp - arrival), arrival
 
     def insert(self, stamp: float, sample: np.ndarray) -> None:
         if not self.stamps or stamp > self.stamps[-1]:
@@ -147,12 +168,24 @@ class Synchronizer:
     The grid is anchored on the first stamp, so sensors that sample together at the grid's rate
     pass through unchanged; others are interpolated linearly between their neighbours. A frame
     leaves as soon as every sensor has a sample at or after it, at the latest `max_wait_s` after
-    the first of them had. Consecutive frames are exactly one period apart, except after a reset
-    and after skipped frames; both are counted in `statistics`.
+    two of them had, and `max_wait_s + max_ahead_s` after the first had: a single sensor whose
+    clock runs ahead does not hurry the others. Consecutive frames are exactly one period apart,
+    except after a reset and after skipped frames; both are counted in `statistics`.
     """
 
-    def __init__(self, *, sensors: Sequence[str], config: SynchronizerConfig) -> None:
-        """Expect samples of `sensors`, a subset of `conventions.SENSORS`.
+    def __init__(
+        self,
+        *,
+        sensors: Sequence[str],
+        config: SynchronizerConfig,
+        time_offset_s: Mapping[str, float] | None = None,
+    ) -> None:
+        """Expect samples of some sensors.
+
+        Args:
+            sensors: those worn, a subset of `conventions.SENSORS`.
+            config: how long to wait, and for what.
+            time_offset_s: added to every stamp of a sensor, s; zero where none is named.
 
         Raises:
             ValueError: for an unknown or repeated sensor.
@@ -162,6 +195,7 @@ class Synchronizer:
         if unknown or not sensors or len(set(sensors)) != len(sensors):
             raise ValueError(f'expected distinct names out of {SENSORS}, got {tuple(sensors)}')
         self.config = config
+        self._offset = {name: float((time_offset_s or {}).get(name, 0.0)) for name in sensors}
         self.statistics = SynchronizerStatistics({name: SensorCounts() for name in sensors})
         self._period = 1.0 / config.rate_hz
         self._snap = SNAP_FRACTION * self._period
@@ -178,8 +212,10 @@ class Synchronizer:
         self._anchor: float | None = None
         self._next = 0
         self._started = False
-        # (stamp, arrival) of every sample that was the newest of all sensors when it arrived.
-        self._lead: deque[tuple[float, float]] = deque()
+        # (stamp, arrival) of every sample that was the newest of all sensors when it arrived,
+        # and of what a second sensor had reached by then.
+        self._lead: deque[tuple[float, float]] = deque(maxlen=MAX_BUFFERED)
+        self._second: deque[tuple[float, float]] = deque(maxlen=MAX_BUFFERED)
         self._strangers: list[tuple[str, float, np.ndarray, float]] = []
         self._last_arrival = -math.inf
 
@@ -189,16 +225,25 @@ class Synchronizer:
         self.statistics.resets += 1
         self.statistics.reset_reason = reason
 
+    @property
+    def held_samples(self) -> int:
+        """Samples that are kept for coming frames, of all sensors."""
+        return sum(len(stream.stamps) for stream in self._streams.values())
+
     def is_silent(self, sensor: str) -> bool:
         """Tell whether a sensor was waited for in vain and is no longer waited for."""
         return self._streams[sensor].waited_in_vain >= self._patience
+
+    def corrected_stamp(self, *, sensor: str, stamp_s: float) -> float:
+        """Return a stamp with the offset of its sensor added, s."""
+        return stamp_s + self._offset[sensor]
 
     def push(self, *, sensor: str, stamp_s: float, sample: np.ndarray, arrival_s: float) -> None:
         """Take one sample.
 
         Args:
             sensor: name of the sensor, one of those given at the start.
-            stamp_s: measurement time, s.
+            stamp_s: measurement time on the sensor's clock, s; the offset is added here.
             sample: (6,) specific force [m/s^2] and angular rate [rad/s]; copied.
             arrival_s: time of arrival on the clock of `drain`, s. For recordings, the stamp.
 
@@ -207,13 +252,25 @@ class Synchronizer:
         counts = stream.counts
         counts.received += 1
         sample = np.array(sample, dtype=np.float64)
+        stamp_s = self.corrected_stamp(sensor=sensor, stamp_s=stamp_s)
         if not (math.isfinite(stamp_s) and math.isfinite(float(sample.sum()))):
             counts.not_finite += 1
             return
         if arrival_s < self._last_arrival - self.config.max_jump_s:
             self.reset(f'the clock went back by {self._last_arrival - arrival_s:.3g} s')
-        self._last_arrival = max(self._last_arrival, arrival_s)
+        self._note_now(arrival_s)
+        values = sample.tobytes()
+        if values == stream.last_values:
+            counts.duplicate += 1
+            stream.last_arrival = arrival_s
+            stream.note_repeat(stamp_s, longest_step=self.config.max_jump_s)
+            return
+        stream.last_values = values
         if self._is_stranger(stamp_s):
+            counts.wrong_clock += 1
+            self._take_stranger(sensor, stamp_s, sample, arrival_s)
+        elif self._is_future(stamp_s, arrival_s):
+            counts.future += 1
             self._take_stranger(sensor, stamp_s, sample, arrival_s)
         else:
             self._strangers.clear()
@@ -221,16 +278,35 @@ class Synchronizer:
 
     def drain(self, *, now_s: float) -> list[Frame]:
         """Return the frames that are complete or have waited long enough, oldest first."""
+        self._note_now(now_s)
         return self._read(now_s)
 
     def flush(self) -> list[Frame]:
-        """Return the frames up to the newest stamp without waiting, at the end of a recording."""
+        """Return what two sensors have reached without waiting, at the end of a recording."""
         return self._read(math.inf)
+
+    def _note_now(self, now: float) -> None:
+        """Begin to wait anew where the clock went back, lest frames wait for it to come again."""
+        if now < self._last_arrival:
+            for lead in (self._lead, self._second):
+                for index, (stamp, arrival) in enumerate(lead):
+                    lead[index] = (stamp, min(arrival, now))
+        self._last_arrival = now
 
     def _is_stranger(self, stamp: float) -> bool:
         if not self._lead:
             return False
         return abs(stamp - self._lead[-1][0]) > self.config.max_jump_s
+
+    def _is_future(self, stamp: float, arrival: float) -> bool:
+        """Compare with what most sensors show, as the clocks of stamp and arrival may differ."""
+        known = sorted(
+            stream.ahead
+            for stream in self._streams.values()
+            if stream.ahead > -math.inf and arrival - stream.ahead_since <= self.config.max_jump_s
+        )
+        usual = known[(len(known) - 1) // 2] if known else math.inf
+        return stamp - arrival > usual + self.config.max_ahead_s
 
     def _take_stranger(
         self, sensor: str, stamp: float, sample: np.ndarray, arrival: float
@@ -239,7 +315,6 @@ class Synchronizer:
         jump = self.config.max_jump_s
         self._strangers = [s for s in self._strangers if abs(s[1] - stamp) <= jump]
         self._strangers.append((sensor, stamp, sample, arrival))
-        self._streams[sensor].counts.wrong_clock += 1
         self._streams[sensor].last_arrival = arrival
         moved = {name for name, *_ in self._strangers}
         active = moved | {
@@ -248,41 +323,52 @@ class Synchronizer:
             if arrival - stream.last_arrival <= self.config.sensor_timeout_s
         }
         if 2 * len(moved) > len(active):
-            strangers = self._strangers
-            step = stamp - self._lead[-1][0]
+            strangers, newest = self._strangers, self._lead[-1][0]
+            step = stamp - newest
             self.reset(f'the stamps went {"forward" if step > 0 else "back"} by {abs(step):.3g} s')
             for name, old_stamp, old_sample, old_arrival in strangers:
                 stream = self._streams[name]
-                stream.counts.wrong_clock -= 1
-                self._last_arrival = max(self._last_arrival, old_arrival)
+                if abs(old_stamp - newest) > jump:
+                    stream.counts.wrong_clock -= 1
+                else:
+                    stream.counts.future -= 1
+                self._last_arrival = old_arrival
                 self._accept(stream, old_stamp, old_sample, old_arrival)
         elif len(self._strangers) > 4 * len(self._streams):
             del self._strangers[0]
 
     def _accept(self, stream: _Stream, stamp: float, sample: np.ndarray, arrival: float) -> None:
         stream.last_arrival = arrival
-        values = sample.tobytes()
         place = bisect_left(stream.stamps, stamp)
-        same_stamp = place < len(stream.stamps) and stream.stamps[place] == stamp
-        if same_stamp or values == stream.last_values:
+        if place < len(stream.stamps) and stream.stamps[place] == stamp:
             stream.counts.duplicate += 1
-            if not same_stamp:
-                stream.note_repeat(stamp, longest_step=self.config.max_jump_s)
             return
-        stream.last_values = values
         stream.last_stamp = stamp
         stream.counts.repeating_s = 0.0
+        stream.note_ahead(stamp, arrival)
         if self._anchor is None:
             self._anchor = stamp
         if self._started and stamp < self._grid(self._next) - self._period + self._snap:
             stream.counts.late += 1
             if stamp > self._grid(self._next) - self.config.max_wait_s:
                 stream.waited_in_vain = 0
+            if stamp < self._grid(self._next) - self.config.max_gap_s - self._snap:
+                return
         else:
+            stream.counts.accepted += 1
             stream.waited_in_vain = 0
         stream.insert(stamp, sample)
-        if not self._lead or stamp > self._lead[-1][0]:
-            self._lead.append((stamp, arrival))
+        if stamp > stream.newest:
+            stream.newest = stamp
+            self._note_reached(arrival)
+
+    def _note_reached(self, arrival: float) -> None:
+        newest = sorted(stream.newest for stream in self._streams.values())
+        first, second = newest[-1], newest[-2] if len(newest) > 1 else newest[-1]
+        if not self._lead or first > self._lead[-1][0]:
+            self._lead.append((first, arrival))
+        if second > -math.inf and (not self._second or second > self._second[-1][0]):
+            self._second.append((second, arrival))
 
     def _grid(self, index: int) -> float:
         assert self._anchor is not None
@@ -294,31 +380,45 @@ class Synchronizer:
             return frames
         if not self._started and not self._start(now):
             return frames
-        newest = self._lead[-1][0]
+        ending = not math.isfinite(now) and self._second
+        newest = self._second[-1][0] if ending else self._lead[-1][0]
         while True:
             time = self._grid(self._next)
             reached = time - self._snap
             if newest < reached:
                 return frames
-            # The last entry stays: it is the newest stamp seen.
-            while self._lead[0][0] < reached:
-                self._lead.popleft()
-            readable_since = self._lead[0][1]
-            missing = [
-                stream
-                for stream in self._streams.values()
-                if not stream.stamps or stream.stamps[-1] < reached
-            ]
+            due = self._due(reached)
+            missing = [s for s in self._streams.values() if s.newest < reached]
             awaited = any(stream.waited_in_vain < self._patience for stream in missing)
-            if awaited and now < readable_since + self.config.max_wait_s:
+            if awaited and now < due:
                 return frames
+            if math.isfinite(now) and now - due > self.config.max_lag_s:
+                self._skip()
+                continue
             for stream in missing:
                 stream.waited_in_vain += 1
-            if math.isfinite(now) and now - readable_since > self.config.max_lag_s:
-                self.statistics.skipped_frames += 1
-            else:
-                frames.append(self._frame(time))
+            frames.append(self._frame(time))
             self._next += 1
+
+    def _due(self, reached: float) -> float:
+        """Return when a frame leaves at the latest, and forget what earlier frames needed."""
+        # The last entries stay: they are the newest stamps seen.
+        for lead in (self._lead, self._second):
+            while len(lead) > 1 and lead[0][0] < reached:
+                lead.popleft()
+        due = self._lead[0][1] + self.config.max_wait_s + self.config.max_ahead_s
+        if self._second and self._second[0][0] >= reached:
+            due = min(due, self._second[0][1] + self.config.max_wait_s)
+        return due
+
+    def _skip(self) -> None:
+        """Go on to the newest frame that two sensors have reached, but to the next at least."""
+        newest = self._second[-1][0] if self._second else self._lead[-1][0]
+        assert self._anchor is not None
+        last = math.floor((newest - self._anchor + self._snap) * self.config.rate_hz)
+        skipped = max(1, last - self._next)
+        self.statistics.skipped_frames += skipped
+        self._next += skipped
 
     def _start(self, now: float) -> bool:
         """Begin the grid where every sensor heard so far has its first sample."""

@@ -134,7 +134,7 @@ def _sensor_status(prefix: str, sensor: str, health: SensorHealth) -> Diagnostic
     elif health.silent:
         level, text = DiagnosticStatus.STALE, f'silent for {timing.silent_s:.1f} s'
         if timing.rate_hz > 0.0:
-            text = 'heard, but its samples are late, repeated or of another clock'
+            text = 'heard, but its samples are late, repeated, future or of another clock'
     else:
         level, text = DiagnosticStatus.OK, f'heard at {timing.rate_hz:.0f} Hz'
     return DiagnosticStatus(
@@ -154,6 +154,7 @@ def _sensor_status(prefix: str, sensor: str, health: SensorHealth) -> Diagnostic
                 'late': str(counts.late),
                 'not_finite': str(counts.not_finite),
                 'wrong_clock': str(counts.wrong_clock),
+                'future': str(counts.future),
                 'missing_frames': str(counts.missing_frames),
                 'residual_force': _number(health.residual[0], 2),
                 'residual_rate': _number(health.residual[1], 3),

@@ -178,8 +178,12 @@ class EstimatorNode(LifecycleNode):
                 sensor_timeout_s=values['sensor_timeout_s'],
                 max_gap_s=values['max_gap_s'],
                 max_jump_s=values['max_jump_s'],
+                max_ahead_s=values['max_ahead_s'],
                 max_lag_s=values['max_lag_s'],
             ),
+            time_offset_s={
+                sensor: values[f'imu.{sensor}.time_offset_s'] for sensor in wearer.sensors
+            },
         )
         self._values, self._wearer = values, wearer
         self._pipeline = Pipeline(
@@ -188,6 +192,7 @@ class EstimatorNode(LifecycleNode):
             config=PipelineConfig(
                 min_sensors=values['min_sensors'],
                 settle_s=values['settle_s'],
+                rejoin_s=values['rejoin_s'],
                 largest_angle_sigma_deg=values['largest_angle_sigma_deg'],
             ),
         )

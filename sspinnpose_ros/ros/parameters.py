@@ -125,6 +125,15 @@ PARAMETERS: tuple[Parameter, ...] = (
         )
         for sensor in SENSORS
     ),
+    *(
+        Parameter(
+            f'imu.{sensor}.time_offset_s',
+            0.0,
+            f'Added to every stamp of the {sensor} sensor: negative for one that stamps late [s].',
+            range=(-3600.0, 3600.0),
+        )
+        for sensor in SENSORS
+    ),
     Parameter(
         'stamps',
         'header',
@@ -135,7 +144,8 @@ PARAMETERS: tuple[Parameter, ...] = (
     Parameter(
         'max_wait_s',
         0.05,
-        'Longest time an estimate waits for missing sensors; above the period of the slowest [s].',
+        'Longest time an estimate waits for missing sensors once two sensors have reached it; '
+        'above the period of the slowest [s].',
         range=(0.0, 1.0),
     ),
     Parameter(
@@ -157,10 +167,24 @@ PARAMETERS: tuple[Parameter, ...] = (
         range=(0.1, 60.0),
     ),
     Parameter(
+        'max_ahead_s',
+        0.2,
+        'A stamp further ahead than this of the clock that most sensors show is refused; an '
+        'estimate that only one sensor has reached waits this much longer [s].',
+        range=(0.01, 10.0),
+    ),
+    Parameter(
         'max_lag_s',
         0.5,
-        'Estimates that are further behind than this are skipped [s].',
+        'Once an estimate is overdue by this, all but the newest are skipped [s].',
         range=(0.05, 10.0),
+    ),
+    Parameter(
+        'rejoin_s',
+        1.5,
+        'A sensor that was silent for sensor_timeout_s is used again once it was there for this '
+        'long without a gap and agrees with the rest [s].',
+        range=(0.0, 60.0),
     ),
     Parameter(
         'min_sensors',

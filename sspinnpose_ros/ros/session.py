@@ -114,7 +114,10 @@ class Session:
             self._origin_ns = stamp_ns
         stamp_s = 1e-9 * (stamp_ns - self._origin_ns)
         arrival_s = 1e-9 * (arrival_ns - self._origin_ns)
-        self._watch.timers[sensor].note(stamp_s=stamp_s, arrival_s=arrival_s)
+        self._watch.timers[sensor].note(
+            stamp_s=self._pipeline.synchronizer.corrected_stamp(sensor=sensor, stamp_s=stamp_s),
+            arrival_s=arrival_s,
+        )
         self._pipeline.push(
             sensor=sensor, stamp_s=stamp_s, sample=reading.sample, arrival_s=arrival_s
         )
