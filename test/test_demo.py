@@ -39,7 +39,7 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a folder with a model and a trial."""
     folder = tmp_path_factory.mktemp('demo')
     write_model(folder / 'model')
-    write_trial(folder / 'trial')
+    write_trial(folder / 'trial', series=swinging(seconds=9.0))
     return folder
 
 
