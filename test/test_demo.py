@@ -39,12 +39,12 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a folder with a model and a trial."""
     folder = tmp_path_factory.mktemp('demo')
     write_model(folder / 'model')
-    write_trial(folder / 'trial')
+    write_trial(folder / 'trial', series=swinging(seconds=15.0))
     return folder
 
 
 def start(files: Path, output: Path) -> subprocess.Popen[str]:
-    arguments = ['--bag', files / 'trial', '--model', files / 'model', '--seconds', 8]
+    arguments = ['--bag', files / 'trial', '--model', files / 'model', '--seconds', 14]
     return subprocess.Popen(
         [sys.executable, '-c', PROGRAM, 'demo', *map(str, arguments), '-o', str(output)],
         stdout=subprocess.PIPE,
@@ -62,7 +62,7 @@ def children_of(pid: int) -> list[int]:
 def test_the_demo_shows_and_records_the_wearer(files: Path, tmp_path: Path) -> None:
     output = tmp_path / 'out'
     process = start(files, output)
-    text, _ = process.communicate(timeout=2 * PATIENCE_S)
+    text, _ = process.communicate(timeout=3 * PATIENCE_S)
     assert process.returncode == 0, text
     assert 'hip/knee/ankle' in text
     assert 'Summary' in text

@@ -39,8 +39,8 @@ JOINT_SIGNS = (1.0, -1.0, 1.0, 1.0, -1.0, 1.0)
 """Sign that turns a joint angle into the child's inclination relative to its parent."""
 
 POSSIBLE_ANGLE_DEG = 2 * ((-60.0, 150.0), (-30.0, 170.0), (-75.0, 60.0))
-"""Range of each joint, in the order of `JOINTS`, that no healthy person's joint leaves, with 15
-degrees and more to spare."""
+"""Range of each joint, in the order of `JOINTS`, set by hand, wide of what people reach
+in any usual movement."""
 
 PARENTS = {
     'pelvis': 'odom',
