@@ -562,7 +562,7 @@ class Judge:
             assert now_s - arrival <= limit + 1e-6
 
 
-@settings(max_examples=60, deadline=None, phases=[Phase.explicit, Phase.reuse, Phase.generate])
+@settings(max_examples=40, deadline=None, phases=[Phase.explicit, Phase.reuse, Phase.generate])
 @given(CONDITIONS)
 def test_any_schedule_gives_steady_bounded_frames(conditions: Conditions) -> None:
     """Whatever goes wrong, frames are on the grid, in time, true and counted."""

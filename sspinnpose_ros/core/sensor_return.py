@@ -7,8 +7,8 @@ import numpy as np
 from sspinnpose_ros.core.conventions import SENSORS
 
 LARGEST_TILT_FORCE = 4.0
-"""Mean force that the estimate may leave unexplained in a sensor that returns, m/s^2; a sensor
-turned by 30 degrees shows as much, a good one on a walker at most three."""
+"""Mean force that the estimate may leave unexplained in a sensor that returns, m/s^2. Good
+sensors of walkers and runners leave up to three, ones turned by 45 degrees more than five."""
 
 
 class SensorReturn:
