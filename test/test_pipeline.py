@@ -255,7 +255,8 @@ def test_any_outages_give_finite_estimates_or_none(
         out = (out | (absent > 20)) & ~(there > 30)
         if estimate is None:
             assert outcome.status.level == Level.STALE
-            out[:] = False
+            # The estimator starts afresh, and so does the count of who was away.
+            out[:], absent[:], there[:] = False, 0, 0
             continue
         assert estimate.time_s == outcome.frame.time_s
         assert estimate.present.sum() >= config.min_sensors
