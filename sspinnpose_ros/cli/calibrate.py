@@ -51,9 +51,7 @@ def calibrate(
     require_free(output, overwrite=overwrite)
     trial = find_trial(bag_path)
     with open_imu_bag(trial.bag, sensors=sensors, topics=topics) as bag:
-        for sensor in bag.sensors:
-            if sensor in OPTIONAL_SENSORS:
-                click.echo(f'The recording holds a sensor {sensor}, which is not used.')
+        ignored = [sensor for sensor in bag.sensors if sensor in OPTIONAL_SENSORS]
         subject = subject_of(trial, named=subject_path)
         calibration = calibrate_recording(
             bag, subject=subject, sensors=sensors, skip_bad_samples=skip_bad_samples
@@ -61,3 +59,5 @@ def calibrate(
     save_calibration(output, calibration)
     for sentence in calibration.sentences:
         click.echo(sentence)
+    for sensor in ignored:
+        click.echo(f'The recording holds a sensor {sensor}, which is not used.')

@@ -74,9 +74,11 @@ def estimate(
     used = sensors or SENSORS
     remarks: list[str] = []
     with open_imu_bag(trial.bag, sensors=used, topics=topics) as bag:
-        for sensor in bag.sensors:
-            if sensor in OPTIONAL_SENSORS:
-                click.echo(f'The recording holds a sensor {sensor}, which is not used.')
+        remarks += [
+            f'The recording holds a sensor {sensor}, which is not used.'
+            for sensor in bag.sensors
+            if sensor in OPTIONAL_SENSORS
+        ]
         subject = subject_of(trial, named=subject_path)
         model = load_model(model_path)
         found = find_mounting(
