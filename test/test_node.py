@@ -109,7 +109,7 @@ def test_missing_topics_are_named(wearer: Wearer, node: NodeProcess) -> None:
 
 
 def test_every_output_of_the_contract_comes(wearer: Wearer, samples: np.ndarray) -> None:
-    stamps = wearer.play(samples[:650])
+    stamps = wearer.play(samples[:790])
     states = wearer.received['human/joint_states']
     assert len(states) > 500
     assert len(wearer.received['human/uncertainty']) > 500

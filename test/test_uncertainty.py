@@ -49,7 +49,7 @@ GROUPS = {
     'grf_forward': [12, 14],
     'grf_up': [13, 15],
 }
-BANDS = {'usual': ((0.56, 0.90), 0.86), 'strangers': ((0.48, 0.79), 0.80)}
+BANDS = {'usual': ((0.56, 0.86), 0.90), 'strangers': ((0.48, 0.79), 0.80)}
 """Least shares within one and two sigma, and the largest within one."""
 
 HOPELESS = ('pelvis', 'foot_r')
