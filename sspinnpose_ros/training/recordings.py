@@ -63,6 +63,18 @@ class Streams:
         """Return the length of every stream."""
         return self.sagittal.shape[1]
 
+    def part(self, chosen: np.ndarray | slice) -> Streams:
+        """Return the streams that an index names."""
+        index = chosen if isinstance(chosen, slice) else torch.as_tensor(chosen)
+        return Streams(
+            sagittal=self.sagittal[index],
+            inclination=self.inclination[index],
+            rate_change=self.rate_change[index],
+            present=self.present[index],
+            body=self.body.map(lambda value: value[index]),
+            sensor_position=self.sensor_position[index],
+        )
+
 
 def synthetic_streams(
     motions: Motions,

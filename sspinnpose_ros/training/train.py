@@ -350,19 +350,19 @@ class _Training:
             streams = _join(streams, pieces)
         wearers = self.rng.permutation(len(streams))
         if self.recorded is None:
-            return _choose(streams, wearers)
+            return streams.part(wearers)
         # As many streams as without recordings, so that a pass takes equally long.
         real = round(config.recorded * len(wearers))
         chosen = self.rng.integers(len(self.recorded), size=real)
-        joined = _join(_choose(streams, wearers[real:]), _choose(self.recorded, chosen))
-        return _choose(joined, self.rng.permutation(len(joined)))
+        joined = _join(streams.part(wearers[real:]), self.recorded.part(chosen))
+        return joined.part(self.rng.permutation(len(joined)))
 
     def _train_streams(self, iteration: int) -> int:
         config = self.config
         streams = self._draw_streams()
         batch = min(config.batch, len(streams))
         for first in range(0, len(streams) - batch + 1, batch):
-            group = _choose(streams, np.arange(first, first + batch))
+            group = streams.part(np.arange(first, first + batch))
             seen = draw_masks(self.rng, batch, sparse=config.sparse, random=config.dropped)
             state: RecurrentState | None = None
             for start in range(0, config.stream - config.window + 1, config.window):
@@ -566,18 +566,6 @@ def _join_process_group() -> tuple[int, int]:
     if world > 1 and not torch.distributed.is_initialized():
         torch.distributed.init_process_group('gloo')
     return int(os.environ.get('RANK', '0')), world
-
-
-def _choose(streams: Streams, index: np.ndarray) -> Streams:
-    chosen = torch.as_tensor(index)
-    return Streams(
-        sagittal=streams.sagittal[chosen],
-        inclination=streams.inclination[chosen],
-        rate_change=streams.rate_change[chosen],
-        present=streams.present[chosen],
-        body=streams.body.map(lambda value: value[chosen]),
-        sensor_position=streams.sensor_position[chosen],
-    )
 
 
 def _cut(streams: Streams, start: int, stop: int) -> Streams:

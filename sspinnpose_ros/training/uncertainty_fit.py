@@ -228,7 +228,7 @@ def error_samples(
     inputs, errors = [], []
     for start in range(0, len(streams), group):
         chosen = slice(start, start + group)
-        part = _part(streams, chosen)
+        part = streams.part(chosen)
         true = join_quantities(
             angle=truth.q[chosen][..., 3:],
             effort=truth.effort[chosen],
@@ -291,17 +291,6 @@ def head_inputs(
             effort=found.effort,
             ground_force=state.contact_force.sum(-2),
         ),
-    )
-
-
-def _part(streams: Streams, chosen: slice) -> Streams:
-    return Streams(
-        sagittal=streams.sagittal[chosen],
-        inclination=streams.inclination[chosen],
-        rate_change=streams.rate_change[chosen],
-        present=streams.present[chosen],
-        body=streams.body.map(lambda value: value[chosen]),
-        sensor_position=streams.sensor_position[chosen],
     )
 
 
