@@ -21,17 +21,13 @@ from sspinnpose_ros.core.foot_track import RUNNING_SPEED_M_S
 from sspinnpose_ros.core.gait_tracks import GaitTracks, gait_tracks
 from sspinnpose_ros.core.mounting import LARGEST_GAIN, Mounting, SensorMounting
 from sspinnpose_ros.core.standing import quiet_standing, resting_direction
-from sspinnpose_ros.core.stride import longest_run, stride_period, walking
+from sspinnpose_ros.core.steady_walk import steady_walk
 
 GOOD = 'good'
 USABLE = 'usable'
 
 NOMINAL_HEIGHT_M = 1.75
-LONGEST_WALK_S = 120.0
-FEWEST_STRIDES = 5
 FULL_STRIDES = 10
-WEAKEST_REPEAT = 0.35
-SLOWEST_LEGS_RAD_S = 0.4
 LOOSEST_JOINT = {'shank': 0.93, 'thigh': 0.88, 'pelvis': 0.4, 'trunk': 0.4}
 TIGHT_JOINT = {'shank': 0.97, 'thigh': 0.94, 'pelvis': 0.9, 'trunk': 0.8}
 """Agreement of the joint's velocity seen from both sides, below which a sensor is refused and
@@ -158,7 +154,7 @@ def calibrate(
     )
     acceleration = np.asarray(acceleration, dtype=np.float64)
     angular_rate = np.asarray(angular_rate, dtype=np.float64)
-    walk, period = _steady_walk(angular_rate, sensors, step)
+    walk, period = steady_walk(angular_rate=angular_rate, sensors=sensors, step_s=step)
     gyro_bias = closure_bias(
         acceleration=acceleration[walk],
         angular_rate=angular_rate[walk],
@@ -215,35 +211,6 @@ def calibrate(
         stride_s=period * step,
         speed_m_s=speed,
     )
-
-
-def _steady_walk(
-    angular_rate: np.ndarray, sensors: Sequence[str], step: float
-) -> tuple[slice, int]:
-    legs = angular_rate[:, [sensors.index(name) for name in LEG_SENSORS]]
-    legs = legs - np.median(legs, axis=0)
-    pace = np.sqrt((legs**2).sum(axis=-1).mean(axis=-1))
-    fastest = float(np.quantile(pace, 0.9))
-    if fastest < SLOWEST_LEGS_RAD_S:
-        raise CalibrationError(
-            f'The legs turn at {fastest:.2f} rad/s, expected above {SLOWEST_LEGS_RAD_S} as in '
-            'walking; walk at least ten strides straight ahead.'
-        )
-    period, repeat = stride_period(angular_rate=legs, step_s=step)
-    if period == 0 or repeat < WEAKEST_REPEAT:
-        raise CalibrationError(
-            f'The legs repeat their movement by {repeat:.0%} from stride to stride, expected at '
-            f'least {WEAKEST_REPEAT:.0%} as in steady walking; walk ten strides straight ahead.'
-        )
-    walk = longest_run(walking(angular_rate=legs, period=period))
-    walk = slice(walk.start, min(walk.stop, walk.start + int(LONGEST_WALK_S / step)))
-    strides = (walk.stop - walk.start) / period
-    if strides < FEWEST_STRIDES:
-        raise CalibrationError(
-            f'The recording holds {strides:.1f} strides of steady walking, expected at least '
-            f'{FEWEST_STRIDES}; walk at least ten strides straight ahead.'
-        )
-    return walk, period
 
 
 def _require_joints(gait: GaitTracks, height_m: float) -> None:
