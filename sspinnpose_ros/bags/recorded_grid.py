@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -28,6 +28,7 @@ def read_grid(
     slowest_hz: float = SLOWEST_HZ,
     skip_bad_samples: bool = False,
     mounting: Mounting | None = None,
+    time_offset_s: Mapping[str, float] | None = None,
 ) -> list[FrameSeries]:
     """Synchronize a recording as the node does and check its signals.
 
@@ -39,6 +40,7 @@ def read_grid(
         slowest_hz: lowest rate of a sensor, Hz.
         skip_bad_samples: whether NaN and infinity count as missing instead of as an error.
         mounting: of the sensors, where it is known and to be checked.
+        time_offset_s: added to every stamp of a sensor, s; zero where none is named.
 
     Returns:
         Consecutive frames, split where the grid has holes.
@@ -48,7 +50,11 @@ def read_grid(
             another clock, and a recording without a single frame.
 
     """
-    synchronizer = Synchronizer(sensors=sensors, config=SynchronizerConfig(rate_hz=rate_hz))
+    synchronizer = Synchronizer(
+        sensors=sensors,
+        config=SynchronizerConfig(rate_hz=rate_hz),
+        time_offset_s=time_offset_s,
+    )
     check = SignalCheck(path=bag.path, sensors=sensors, mounting=mounting)
     streams = StreamCheck(
         bag, sensors=sensors, statistics=synchronizer.statistics, slowest_hz=slowest_hz

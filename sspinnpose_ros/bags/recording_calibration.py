@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -44,6 +44,7 @@ def find_mounting(
     sensors: Sequence[str],
     calibration_path: Path | None = None,
     skip_bad_samples: bool = False,
+    time_offset_s: Mapping[str, float] | None = None,
 ) -> FoundMounting:
     """Take the mounting from a file, from aligned axes, or from the recording, in this order.
 
@@ -53,6 +54,7 @@ def find_mounting(
         sensors: those that are used.
         calibration_path: a CALIBRATION.yaml.
         skip_bad_samples: whether NaN and infinity count as missing instead of as an error.
+        time_offset_s: added to every stamp of a sensor, s; zero where none is named.
 
     Returns:
         The mounting, with the calibration if one was made.
@@ -75,7 +77,11 @@ def find_mounting(
     if subject.sensor_axes == ALIGNED:
         return FoundMounting(mounting=aligned_mounting(), calibration=None)
     calibration = calibrate_recording(
-        bag, subject=subject, sensors=None, skip_bad_samples=skip_bad_samples
+        bag,
+        subject=subject,
+        sensors=None,
+        skip_bad_samples=skip_bad_samples,
+        time_offset_s=time_offset_s,
     )
     return FoundMounting(mounting=calibration.mounting, calibration=calibration)
 
@@ -86,6 +92,7 @@ def calibrate_recording(
     subject: Subject,
     sensors: Sequence[str] | None = None,
     skip_bad_samples: bool = False,
+    time_offset_s: Mapping[str, float] | None = None,
 ) -> Calibration:
     """Calibrate from the longest part of a recording in which all sensors are there.
 
@@ -94,6 +101,7 @@ def calibrate_recording(
         subject: the wearer.
         sensors: those to calibrate; by default all of the recording.
         skip_bad_samples: whether NaN and infinity count as missing instead of as an error.
+        time_offset_s: added to every stamp of a sensor, s; zero where none is named.
 
     Returns:
         The calibration.
@@ -112,6 +120,7 @@ def calibrate_recording(
         longest_s=LONGEST_S,
         slowest_hz=LOWEST_RATE_HZ,
         skip_bad_samples=skip_bad_samples,
+        time_offset_s=time_offset_s,
     )
     best, span = parts[0], slice(0, 0)
     for part in parts:

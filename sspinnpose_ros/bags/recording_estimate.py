@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -59,6 +59,7 @@ def recorded_outcomes(
     estimator: Estimator,
     sensors: Sequence[str],
     skip_bad_samples: bool = False,
+    time_offset_s: Mapping[str, float] | None = None,
     realtime_factor: float | None = None,
     progress: Callable[[int], None] | None = None,
     remark: Callable[[str], None] | None = None,
@@ -70,6 +71,7 @@ def recorded_outcomes(
         estimator: for the wearer.
         sensors: those to use.
         skip_bad_samples: whether NaN and infinity count as missing instead of as an error.
+        time_offset_s: added to every stamp of a sensor, s; zero where none is named.
         realtime_factor: pace, in recorded seconds per second; as fast as possible when None.
         progress: called with the number of messages read since the last call.
         remark: called with sentences about what is odd but not fatal, at the end.
@@ -85,7 +87,9 @@ def recorded_outcomes(
     config = PipelineConfig()
     pipeline = Pipeline(
         synchronizer=Synchronizer(
-            sensors=sensors, config=SynchronizerConfig(rate_hz=estimator.rate_hz)
+            sensors=sensors,
+            config=SynchronizerConfig(rate_hz=estimator.rate_hz),
+            time_offset_s=time_offset_s,
         ),
         estimator=estimator,
         config=config,
@@ -146,6 +150,7 @@ def estimate_recording(
     mounting: Mounting,
     sensors: Sequence[str],
     skip_bad_samples: bool = False,
+    time_offset_s: Mapping[str, float] | None = None,
     realtime_factor: float | None = None,
     progress: Callable[[int], None] | None = None,
     remark: Callable[[str], None] | None = None,
@@ -159,6 +164,7 @@ def estimate_recording(
         mounting: of the sensors, for their frames.
         sensors: those to use.
         skip_bad_samples: as for `recorded_outcomes`.
+        time_offset_s: as for `recorded_outcomes`.
         realtime_factor: as for `recorded_outcomes`.
         progress: as for `recorded_outcomes`.
         remark: as for `recorded_outcomes`.
@@ -189,6 +195,7 @@ def estimate_recording(
                 estimator=estimator,
                 sensors=sensors,
                 skip_bad_samples=skip_bad_samples,
+                time_offset_s=time_offset_s,
                 realtime_factor=realtime_factor,
                 progress=progress,
                 remark=remark,

@@ -14,6 +14,7 @@ from sspinnpose_ros.cli.options import (
     sensors_option,
     skip_bad_samples_option,
     subject_option,
+    time_offset_option,
     topic_option,
 )
 
@@ -23,6 +24,7 @@ from sspinnpose_ros.cli.options import (
 @subject_option
 @sensors_option
 @topic_option
+@time_offset_option
 @skip_bad_samples_option
 @output_option(metavar='CALIBRATION.yaml', text='File to write.')
 @overwrite_option
@@ -31,6 +33,7 @@ def calibrate(
     subject_path: Path | None,
     sensors: tuple[str, ...] | None,
     topics: Mapping[str, str],
+    time_offset_s: Mapping[str, float],
     skip_bad_samples: bool,
     output: Path,
     overwrite: bool,
@@ -54,7 +57,11 @@ def calibrate(
         ignored = [sensor for sensor in bag.sensors if sensor in OPTIONAL_SENSORS]
         subject = subject_of(trial, named=subject_path)
         calibration = calibrate_recording(
-            bag, subject=subject, sensors=sensors, skip_bad_samples=skip_bad_samples
+            bag,
+            subject=subject,
+            sensors=sensors,
+            skip_bad_samples=skip_bad_samples,
+            time_offset_s=time_offset_s,
         )
     save_calibration(output, calibration)
     for sentence in calibration.sentences:

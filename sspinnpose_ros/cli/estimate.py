@@ -17,6 +17,7 @@ from sspinnpose_ros.cli.options import (
     sensors_option,
     skip_bad_samples_option,
     subject_option,
+    time_offset_option,
     topic_option,
 )
 
@@ -31,6 +32,7 @@ RESULT = ('bag', 'estimate.npz', 'subject.yaml', 'calibration.yaml')
 @calibration_option
 @sensors_option
 @topic_option
+@time_offset_option
 @click.option(
     '--realtime-factor',
     type=FiniteRange(min=0.0, min_open=True),
@@ -46,6 +48,7 @@ def estimate(
     calibration_path: Path | None,
     sensors: tuple[str, ...] | None,
     topics: Mapping[str, str],
+    time_offset_s: Mapping[str, float],
     realtime_factor: float | None,
     skip_bad_samples: bool,
     output: Path,
@@ -87,6 +90,7 @@ def estimate(
             sensors=used,
             calibration_path=calibration_path,
             skip_bad_samples=skip_bad_samples,
+            time_offset_s=time_offset_s,
         )
         if found.calibration is not None:
             click.echo('The mounting is unknown, so it was calibrated from this recording.')
@@ -104,6 +108,7 @@ def estimate(
                 mounting=found.mounting,
                 sensors=used,
                 skip_bad_samples=skip_bad_samples,
+                time_offset_s=time_offset_s,
                 realtime_factor=realtime_factor,
                 progress=progress,
                 remark=remarks.append,

@@ -11,6 +11,8 @@ import click
 
 from sspinnpose_ros.core.conventions import OPTIONAL_SENSORS, SENSOR_SETS, SENSORS
 
+LARGEST_TIME_OFFSET_S = 3600.0
+
 Command = TypeVar('Command', bound=Callable[..., Any])
 
 
@@ -55,6 +57,19 @@ def topic_option(command: Command) -> Command:
         callback=_parse_topics,
         help='Topic of a sensor that is not on /imu/SENSOR/data_raw; may be repeated. An optional '
         'sensor trunk is known but not used.',
+    )(command)
+
+
+def time_offset_option(command: Command) -> Command:
+    """Add --time-offset, repeatable."""
+    return click.option(
+        '--time-offset',
+        'time_offset_s',
+        metavar='SENSOR=SECONDS',
+        multiple=True,
+        callback=_parse_time_offsets,
+        help="Add this to every stamp of a sensor, as the node's imu.SENSOR.time_offset_s does: "
+        'negative for one that stamps late; may be repeated.',
     )(command)
 
 
@@ -125,6 +140,25 @@ def _parse_topics(
             )
         topics[sensor] = topic if topic.startswith('/') else f'/{topic}'
     return topics
+
+
+def _parse_time_offsets(
+    context: click.Context, parameter: click.Parameter, value: tuple[str, ...]
+) -> dict[str, float]:
+    offsets = {}
+    for pair in value:
+        sensor, _, text = pair.partition('=')
+        try:
+            offset_s = float(text)
+        except ValueError:
+            offset_s = math.nan
+        if sensor not in SENSORS or not abs(offset_s) <= LARGEST_TIME_OFFSET_S:
+            raise click.BadParameter(
+                f'{pair!r} is not SENSOR=SECONDS with a sensor out of {", ".join(SENSORS)} and '
+                f'at most {LARGEST_TIME_OFFSET_S:.0f} s either way.'
+            )
+        offsets[sensor] = offset_s
+    return offsets
 
 
 def _parse_sensors(

@@ -22,6 +22,11 @@ from sspinnpose_ros.core.gait_tracks import GaitTracks, gait_tracks
 from sspinnpose_ros.core.mounting import LARGEST_GAIN, Mounting, SensorMounting
 from sspinnpose_ros.core.standing import quiet_standing, resting_direction
 from sspinnpose_ros.core.steady_walk import steady_walk
+from sspinnpose_ros.core.time_offset import (
+    OUT_OF_TIME,
+    SensorTimeOffset,
+    estimate_time_offsets,
+)
 
 GOOD = 'good'
 USABLE = 'usable'
@@ -83,6 +88,8 @@ class SensorVerdict:
         sign_confidence: 0 to 1, how well the joints that the sensor shares with its neighbours
             move alike (feet: how surely forward was told from backward).
         flags: what a user should know, one sentence each.
+        time_offset: how far its stamps are off, on top of any offset that is already corrected;
+            None where it was not looked at.
 
     """
 
@@ -92,6 +99,7 @@ class SensorVerdict:
     axis_variance_ratio: float
     sign_confidence: float
     flags: tuple[str, ...] = ()
+    time_offset: SensorTimeOffset | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -155,6 +163,15 @@ def calibrate(
     acceleration = np.asarray(acceleration, dtype=np.float64)
     angular_rate = np.asarray(angular_rate, dtype=np.float64)
     walk, period = steady_walk(angular_rate=angular_rate, sensors=sensors, step_s=step)
+    offsets = estimate_time_offsets(
+        acceleration=acceleration,
+        angular_rate=angular_rate,
+        sensors=sensors,
+        walk=walk,
+        period=period,
+        step_s=step,
+        height_m=height_m,
+    )
     gyro_bias = closure_bias(
         acceleration=acceleration[walk],
         angular_rate=angular_rate[walk],
@@ -170,7 +187,7 @@ def calibrate(
         step_s=step,
         height_m=height_m,
     )
-    _require_joints(gait, height_m)
+    _require_joints(gait, height_m, offsets)
     force_bias = np.stack([gait.acceleration_bias_m_s2[name] for name in sensors])
     rest, standing_s = _standing(acceleration - force_bias, angular_rate, gait, sensors, step)
     rotations = _straighten_knees(
@@ -193,7 +210,9 @@ def calibrate(
             gyro_bias_rad_s=gyro_bias[index],
             acceleration_bias_m_s2=force_bias[index],
         )
-        verdicts[name] = _sensor_verdict(name, mountings[name], about, gait.coherence[name])
+        verdicts[name] = _sensor_verdict(
+            name, mountings[name], about, gait.coherence[name], offsets[name]
+        )
     walking_s = (walk.stop - walk.start) * step
     speed = float(np.mean(list(gait.speed_m_s.values())))
     sound = (
@@ -213,7 +232,14 @@ def calibrate(
     )
 
 
-def _require_joints(gait: GaitTracks, height_m: float) -> None:
+def _require_joints(
+    gait: GaitTracks, height_m: float, offsets: Mapping[str, SensorTimeOffset]
+) -> None:
+    late = ''.join(
+        f' {offset.sentence(name)}'
+        for name, offset in offsets.items()
+        if offset.verdict == OUT_OF_TIME
+    )
     for name, agreement in gait.coherence.items():
         part = name.split('_')[0]
         if part == 'foot':
@@ -226,7 +252,7 @@ def _require_joints(gait: GaitTracks, height_m: float) -> None:
             raise CalibrationError(
                 f'{name} moves with {NEIGHBOUR[part]} by {agreement:.0%} at their common joint, '
                 f'expected at least {LOOSEST_JOINT[part]:.0%}; check that sensors are not '
-                'swapped, loose or out of time.'
+                f'swapped, loose or out of time.{late}'
             )
     shortest, longest = (part * height_m for part in SHANK_OF_HEIGHT_RANGE)
     for side in SIDES:
@@ -347,7 +373,11 @@ def _straighten_knees(
 
 
 def _sensor_verdict(
-    name: str, mounting: SensorMounting, axis_ratio: float, coherence: float
+    name: str,
+    mounting: SensorMounting,
+    axis_ratio: float,
+    coherence: float,
+    offset: SensorTimeOffset,
 ) -> SensorVerdict:
     flags = []
     force_bias = float(np.linalg.norm(mounting.acceleration_bias_m_s2))
@@ -374,6 +404,8 @@ def _sensor_verdict(
             f'{name}: moves with {NEIGHBOUR[part]} by {coherence:.0%} at their common joint, '
             f'expected {TIGHT_JOINT[part]:.0%}; check that it is tight.'
         )
+    if offset.verdict == OUT_OF_TIME:
+        flags.append(offset.sentence(name))
     return SensorVerdict(
         acceleration_gain=gain,
         acceleration_bias_m_s2=force_bias,
@@ -381,6 +413,7 @@ def _sensor_verdict(
         axis_variance_ratio=axis_ratio,
         sign_confidence=coherence,
         flags=tuple(flags),
+        time_offset=offset,
     )
 
 

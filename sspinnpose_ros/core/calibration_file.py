@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -14,12 +15,22 @@ from sspinnpose_ros.core.calibration import GOOD, USABLE, Calibration, SensorVer
 from sspinnpose_ros.core.conventions import OPTIONAL_SENSORS, SENSORS
 from sspinnpose_ros.core.errors import CalibrationError
 from sspinnpose_ros.core.mounting import Mounting, SensorMounting
+from sspinnpose_ros.core.time_offset import (
+    IN_TIME,
+    NOT_OBSERVABLE,
+    OUT_OF_TIME,
+    SensorTimeOffset,
+)
 
 FORMAT = 'sspinnpose calibration'
-VERSION = 1
+VERSION = 2
+READABLE = (1, VERSION)
+"""Version 1 tells nothing about stamps."""
+
 LARGEST_FILE_BYTES = 200_000
 
 DURATIONS = ('standing_s', 'walking_s', 'stride_s', 'speed_m_s')
+OFFSET_NUMBERS = ('offset_s', 'sigma_s')
 VERDICT_NUMBERS = ('axis_variance_ratio', 'sign_confidence')
 
 
@@ -41,6 +52,11 @@ def save_calibration(path: Path, calibration: Calibration) -> None:
             **{key: float(getattr(verdict, key)) for key in VERDICT_NUMBERS},
             'flags': list(verdict.flags),
         }
+        if verdict.time_offset is not None and math.isfinite(verdict.time_offset.sigma_s):
+            sensors[name]['time_offset'] = {
+                **{key: float(getattr(verdict.time_offset, key)) for key in OFFSET_NUMBERS},
+                'verdict': verdict.time_offset.verdict,
+            }
     content = {
         'format': FORMAT,
         'version': VERSION,
@@ -96,10 +112,10 @@ def _calibration(content: object) -> Calibration:
             f'The format is not {FORMAT!r}, expected a file that `sspinnpose calibrate` wrote; '
             'name that file.'
         )
-    if content.get('version') != VERSION:
+    if content.get('version') not in READABLE:
         raise CalibrationError(
-            f'The version is {_brief(content.get("version"))}, expected {VERSION}; calibrate '
-            'again with this release.'
+            f'The version is {_brief(content.get("version"))}, expected {VERSION} or before; '
+            'calibrate again with this release.'
         )
     if content.get('verdict') not in (GOOD, USABLE):
         raise CalibrationError(
@@ -154,9 +170,23 @@ def _sensor(name: str, entry: Mapping[str, Any]) -> tuple[SensorMounting, Sensor
         acceleration_bias_m_s2=float(np.linalg.norm(mounting.acceleration_bias_m_s2)),
         gyro_bias_rad_s=float(np.linalg.norm(mounting.gyro_bias_rad_s)),
         flags=_texts(f'{name}.flags', entry.get('flags')),
+        time_offset=_time_offset(f'{name}.time_offset', entry.get('time_offset')),
         **{key: _number(f'{name}.{key}', entry.get(key)) for key in VERDICT_NUMBERS},
     )
     return mounting, verdict
+
+
+def _time_offset(name: str, value: object) -> SensorTimeOffset | None:
+    if value is None:
+        return None
+    verdict = value.get('verdict') if isinstance(value, Mapping) else None
+    if not isinstance(value, Mapping) or verdict not in (IN_TIME, OUT_OF_TIME, NOT_OBSERVABLE):
+        raise CalibrationError(
+            f'{name} is {_brief(value)}, expected offset_s, sigma_s and a verdict out of '
+            f'{IN_TIME}, {OUT_OF_TIME}, {NOT_OBSERVABLE}; calibrate again.'
+        )
+    offset_s, sigma_s = (_number(f'{name}.{key}', value.get(key)) for key in OFFSET_NUMBERS)
+    return SensorTimeOffset(offset_s=offset_s, sigma_s=sigma_s, verdict=str(verdict))
 
 
 def _vector(name: str, value: object) -> np.ndarray:

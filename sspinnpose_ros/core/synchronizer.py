@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 
+from sspinnpose_ros.core.arrival_stamps import ArrivalStamps
 from sspinnpose_ros.core.conventions import SENSORS
 from sspinnpose_ros.core.frame import Frame
 
@@ -21,6 +22,12 @@ SNAP_FRACTION = 0.02
 
 MAX_BUFFERED = 4096
 """Samples kept for one sensor before the oldest are given up."""
+
+FASTER = 0.75
+"""Sensors whose usual spacing is below this part of a grid period are averaged."""
+
+SPACING_MEMORY = 16.0
+"""Samples over which the usual spacing of a sensor is found."""
 
 CLOCK_DRIFT = 1e-3
 """Largest drift between stamps and arrivals that is followed, s a second."""
@@ -42,6 +49,11 @@ class SynchronizerConfig:
             by more than this, is from the future, s. A frame that only one sensor has reached
             waits this much longer, as that one may run ahead.
         max_lag_s: once a frame was due this long ago, all but the newest are skipped, s.
+        averaging_s: sensors clearly faster than the grid are averaged over this long around each
+            grid point, against aliasing, and frames wait for the second half of it; 0 takes what
+            is nearest, s.
+        stamps_at_arrival: whether stamps are dead, and samples are stamped evenly from when they
+            arrive (`ArrivalStamps`).
 
     """
 
@@ -52,6 +64,8 @@ class SynchronizerConfig:
     max_jump_s: float = 1.0
     max_ahead_s: float = 0.2
     max_lag_s: float = 0.5
+    averaging_s: float = 0.01
+    stamps_at_arrival: bool = False
 
 
 @dataclass
@@ -128,12 +142,19 @@ class _Stream:
     ahead: float = -math.inf
     ahead_since: float = -math.inf
     waited_in_vain: int = 0
+    spacing: float = math.inf
+    # How far beyond a grid point this sensor is averaged: zero unless it is fast.
+    reach: float = 0.0
+    arrivals: ArrivalStamps | None = None
 
     def clear(self) -> None:
         self.stamps.clear()
         self.samples.clear()
         self.newest = self.ahead = -math.inf
         self.waited_in_vain = 0
+        self.spacing, self.reach = math.inf, 0.0
+        if self.arrivals is not None:
+            self.arrivals.clear()
 
     def note_ahead(self, stamp: float, arrival: float) -> None:
         drift = CLOCK_DRIFT * max(0.0, arrival - self.ahead_since)
@@ -200,7 +221,11 @@ class Synchronizer:
         self._period = 1.0 / config.rate_hz
         self._snap = SNAP_FRACTION * self._period
         self._streams = {
-            name: _Stream(row=SENSORS.index(name), counts=self.statistics.sensors[name])
+            name: _Stream(
+                row=SENSORS.index(name),
+                counts=self.statistics.sensors[name],
+                arrivals=ArrivalStamps() if config.stamps_at_arrival else None,
+            )
             for name in sensors
         }
         self._patience = max(1, round(config.sensor_timeout_s * config.rate_hz))
@@ -243,7 +268,8 @@ class Synchronizer:
 
         Args:
             sensor: name of the sensor, one of those given at the start.
-            stamp_s: measurement time on the sensor's clock, s; the offset is added here.
+            stamp_s: measurement time on the sensor's clock, s; the offset is added here. Not read
+                where `stamps_at_arrival` is set.
             sample: (6,) specific force [m/s^2] and angular rate [rad/s]; copied.
             arrival_s: time of arrival on the clock of `drain`, s. For recordings, the stamp.
 
@@ -252,6 +278,8 @@ class Synchronizer:
         counts = stream.counts
         counts.received += 1
         sample = np.array(sample, dtype=np.float64)
+        if stream.arrivals is not None:
+            stamp_s = stream.arrivals.stamp(arrival_s)
         stamp_s = self.corrected_stamp(sensor=sensor, stamp_s=stamp_s)
         if not (math.isfinite(stamp_s) and math.isfinite(float(sample.sum()))):
             counts.not_finite += 1
@@ -359,8 +387,20 @@ class Synchronizer:
             stream.waited_in_vain = 0
         stream.insert(stamp, sample)
         if stamp > stream.newest:
+            self._note_spacing(stream, stamp - stream.newest)
             stream.newest = stamp
             self._note_reached(arrival)
+
+    def _note_spacing(self, stream: _Stream, step: float) -> None:
+        """Take the time from one sample of a sensor to the next, and tell whether it is fast."""
+        if step > self.config.max_gap_s:
+            return
+        if stream.spacing == math.inf:
+            stream.spacing = step
+        else:
+            stream.spacing += (step - stream.spacing) / SPACING_MEMORY
+        fast = stream.spacing < FASTER * self._period
+        stream.reach = 0.5 * self.config.averaging_s if fast else 0.0
 
     def _note_reached(self, arrival: float) -> None:
         newest = sorted(stream.newest for stream in self._streams.values())
@@ -388,7 +428,7 @@ class Synchronizer:
             if newest < reached:
                 return frames
             due = self._due(reached)
-            missing = [s for s in self._streams.values() if s.newest < reached]
+            missing = [s for s in self._streams.values() if s.newest < reached + s.reach]
             awaited = any(stream.waited_in_vain < self._patience for stream in missing)
             if awaited and now < due:
                 return frames
@@ -396,7 +436,7 @@ class Synchronizer:
                 self._skip()
                 continue
             for stream in missing:
-                stream.waited_in_vain += 1
+                stream.waited_in_vain += stream.newest < reached
             frames.append(self._frame(time))
             self._next += 1
 
@@ -448,12 +488,21 @@ class Synchronizer:
         return Frame(time_s=time, imu=imu, present=present)
 
     def _value(self, stream: _Stream, time: float) -> np.ndarray | None:
-        """Return the sample at `time`, or between its neighbours, or None; forget older ones."""
+        """Return what a sensor measured at `time`, or None; forget what no frame needs again."""
+        stamps = stream.stamps
+        oldest = bisect_left(stamps, time - stream.reach - self._snap)
+        if oldest > 1:
+            stream.forget(oldest - 1)
+        if stream.reach:
+            mean = self._mean(stream, time)
+            if mean is not None:
+                return mean
+        return self._nearest(stream, time)
+
+    def _nearest(self, stream: _Stream, time: float) -> np.ndarray | None:
+        """Return the sample at `time`, or between its neighbours, or None."""
         stamps = stream.stamps
         after = bisect_left(stamps, time - self._snap)
-        if after > 1:
-            stream.forget(after - 1)
-            after = 1
         if after == len(stamps):
             return None
         if stamps[after] <= time + self._snap:
@@ -470,3 +519,34 @@ class Synchronizer:
             return None
         weight = (time - stamps[after - 1]) / gap
         return (1.0 - weight) * stream.samples[after - 1] + weight * stream.samples[after]
+
+    def _mean(self, stream: _Stream, time: float) -> np.ndarray | None:
+        """Return the mean around `time` of the line through the samples, None without some.
+
+        Windows of neighbouring frames touch, so that every sample counts once; where samples on
+        one side are missing, as at the end of a wait, the window shrinks on both.
+        """
+        stamps = stream.stamps
+        reach = min(stream.reach, stamps[-1] - time, time - stamps[0]) if stamps else 0.0
+        if reach < self._snap:
+            return None
+        first = max(0, bisect_right(stamps, time - reach) - 1)
+        last = bisect_left(stamps, time + reach)
+        used = stamps[first : last + 1]
+        weights = [0.0] * len(used)
+        begin, left = time - reach, used[0]
+        for index in range(1, len(used)):
+            right = used[index]
+            gap = right - left
+            if gap > self.config.max_gap_s:
+                return None
+            end = min(right, time + reach)
+            # Where the middle of this part of the window lies between its two samples.
+            beyond = (0.5 * (begin + end) - left) / gap
+            weights[index - 1] += (1.0 - beyond) * (end - begin)
+            weights[index] += beyond * (end - begin)
+            begin, left = right, right
+        samples = np.array(stream.samples[first : last + 1])
+        # Not twice the reach, from which rounding parts it where stamps count from 1970.
+        mean: np.ndarray = np.array(weights) @ samples / sum(weights)
+        return mean

@@ -17,12 +17,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from sspinnpose_ros.core.calibration_input import require_calibratable
 from sspinnpose_ros.core.conventions import SIDES
 from sspinnpose_ros.core.drift_free import closure_bias
 from sspinnpose_ros.core.gait_tracks import GaitTracks, gait_tracks
 from sspinnpose_ros.core.joint_centres import Joint, Track, joint_centre, relative_heading
-from sspinnpose_ros.core.steady_walk import steady_walk
 
 IN_TIME = 'in time'
 OUT_OF_TIME = 'out of time'
@@ -32,6 +30,7 @@ LARGEST_DELAY_S = 0.16
 """Delays are sought up to this, either way."""
 
 DELAY_STEP_S = 0.01
+LONGEST_S = 40.0
 ROUNDS = 5
 
 CORRELATED_S = 0.2
@@ -109,34 +108,33 @@ class _Delay:
 
 def estimate_time_offsets(
     *,
-    time_s: np.ndarray,
     acceleration: np.ndarray,
     angular_rate: np.ndarray,
     sensors: Sequence[str],
+    walk: slice,
+    period: int,
+    step_s: float,
     height_m: float,
 ) -> dict[str, SensorTimeOffset]:
     """Estimate the constant offset of each sensor's stamps from steady walking.
 
     Args:
-        time_s: (T,) common grid, by the stamps as they are, s.
-        acceleration: (T, S, 3) specific force as read, sensor axes, m/s^2.
+        acceleration: (T, S, 3) specific force as read, sensor axes, m/s^2, on the common grid
+            that the stamps as they are give.
         angular_rate: (T, S, 3) as read, sensor axes, rad/s.
         sensors: S names; both thighs, shanks and feet, optionally pelvis and trunk.
+        walk: samples of steady walking, of which the first `LONGEST_S` are looked at.
+        period: of the stride, samples.
+        step_s: between samples, s.
         height_m: stature, for first guesses of where the joints are, m.
 
     Returns:
-        The offset of each sensor. What all sensors share is not seen and taken as zero, and of a
-        whole leg against the other only what the pelvis tells.
-
-    Raises:
-        CalibrationError: for data without steady walking, as `calibrate`.
+        The offset of each sensor. What all sensors share is not seen and taken as zero; of a
+        whole leg against the other only what the pelvis tells is seen, which is little.
 
     """
     sensors = tuple(sensors)
-    step = require_calibratable(
-        time_s=time_s, acceleration=acceleration, angular_rate=angular_rate, sensors=sensors
-    )
-    walk, period = steady_walk(angular_rate=angular_rate, sensors=sensors, step_s=step)
+    walk = slice(walk.start, min(walk.stop, walk.start + round(LONGEST_S / step_s)))
     shift = dict.fromkeys(sensors, 0)
     for _ in range(ROUNDS):
         gait = _gait(
@@ -146,12 +144,12 @@ def estimate_time_offsets(
             shift,
             walk=walk,
             period=period,
-            step_s=step,
+            step_s=step_s,
             height_m=height_m,
         )
-        delays = _delays(gait, shift, period=period, step_s=step)
+        delays = _delays(gait, shift, period=period, step_s=step_s)
         late = _against_all(delays, sensors)
-        wanted = {name: round(late[name] / step) for name in sensors}
+        wanted = {name: round(late[name] / step_s) for name in sensors}
         if wanted == shift:
             break
         shift = wanted
