@@ -48,10 +48,10 @@ class ArrivalStamps:
         """Return the time of measurement of the next sample, never after its arrival, s.
 
         Args:
-            arrival_s: not before that of the sample before, s.
+            arrival_s: on any clock; a step back and a long silence begin anew, s.
 
         """
-        if not arrival_s - self._arrival <= LONGEST_BURST_S:
+        if not 0.0 <= arrival_s - self._arrival <= LONGEST_BURST_S:
             self.clear()
             self._arrival = self._phase = arrival_s
         else:
