@@ -76,9 +76,7 @@ def test_stamps_are_causal_and_in_order(
 @pytest.mark.parametrize('every_s', [0.02, 0.04])
 def test_bursts_of_dead_clocks_give_a_true_signal(every_s: float) -> None:
     """A swinging signal at 200 Hz in bursts comes out as it was, but for a constant delay."""
-    synchronizer = Synchronizer(
-        sensors=SENSORS, config=SynchronizerConfig(stamps_at_arrival=True)
-    )
+    synchronizer = Synchronizer(sensors=SENSORS, config=SynchronizerConfig(stamps_at_arrival=True))
     frames = []
     measured = np.arange(800) / 200.0
     arrivals = in_bursts(measured, every_s)

@@ -87,6 +87,75 @@ def test_other_rates_are_interpolated(rate_hz: float) -> None:
             np.testing.assert_allclose(frame.imu[row], signal(frame.time_s, row), atol=3e-3)
 
 
+def swung(
+    rate_hz: float, frequency_hz: float, *, seconds: float = 3.0, **config: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return times (T,) and what comes of sin(2 pi f t) sampled by all sensors, (T,)."""
+    synchronizer = make(**config)
+    frames = []
+    for k in range(round(seconds * rate_hz)):
+        time = k / rate_hz
+        for row, sensor in enumerate(SENSORS):
+            sample = math.sin(2.0 * math.pi * frequency_hz * time) + np.arange(6.0) + row
+            synchronizer.push(sensor=sensor, stamp_s=time, sample=sample, arrival_s=time)
+            frames += synchronizer.drain(now_s=time)
+    assert all(frame.present.all() for frame in frames)
+    settled = [frame for frame in frames if frame.time_s > 0.5]
+    return np.array([f.time_s for f in settled]), np.array([f.imu[0, 0] for f in settled])
+
+
+@pytest.mark.parametrize('rate_hz', [200.0, 400.0, 1000.0])
+@pytest.mark.parametrize('frequency_hz', [90.0, 98.0, 110.0])
+def test_fast_vibration_is_averaged_out(rate_hz: float, frequency_hz: float) -> None:
+    """What the grid cannot hold becomes small instead of a slow movement that never was."""
+    _, averaged = swung(rate_hz, frequency_hz)
+    _, picked = swung(rate_hz, frequency_hz, averaging_s=0.0)
+    assert np.std(picked) > 0.6
+    assert np.std(averaged) < 0.25 * np.std(picked)
+
+
+@pytest.mark.parametrize('rate_hz', [25.0, 60.0, 130.0, 150.0, 200.0, 333.0, 1000.0])
+def test_a_movement_comes_through_without_delay(rate_hz: float) -> None:
+    """Three hertz, as legs move, keep their phase and nearly their size at any rate."""
+    time, values = swung(rate_hz, 3.0)
+    waves = np.exp(-2j * np.pi * 3.0 * time)
+    waves, values = waves[: 100 * (len(waves) // 100)], values[: 100 * (len(values) // 100)]
+    gain = 2j * (waves * values).mean()
+    assert abs(np.angle(gain)) < 0.01
+    assert abs(gain) == pytest.approx(1.0, abs=0.06 if rate_hz < 50.0 else 0.02)
+
+
+def test_every_sample_of_a_fast_sensor_counts_once() -> None:
+    """The frames together hold what was sampled together."""
+    rng = np.random.default_rng(3)
+    samples = rng.normal(size=(2000, 6))
+    synchronizer = Synchronizer(sensors=('pelvis',), config=SynchronizerConfig())
+    for k, sample in enumerate(samples):
+        synchronizer.push(sensor='pelvis', stamp_s=0.001 * k, sample=sample, arrival_s=0.001 * k)
+    frames = synchronizer.flush()
+    inner = [frame.imu[0] for frame in frames if 0.1 < frame.time_s < 1.9]
+    first = round(1000 * (next(f.time_s for f in frames if f.time_s > 0.1) - 0.005))
+    last = first + 10 * len(inner)
+    ends = 0.5 * (samples[first] + samples[last])
+    expected = 0.1 * (samples[first + 1 : last].sum(0) + ends)
+    np.testing.assert_allclose(np.sum(inner, axis=0), expected, atol=1e-9)
+
+
+def test_a_fast_sensor_that_stops_leaves_with_what_there_is() -> None:
+    """The window shrinks, and nothing waits longer than set."""
+    synchronizer = make()
+    delays = []
+    for arrival, sensor, stamp in synchronous(400, rate_hz=200.0):
+        if sensor == 'foot_l' and stamp - EPOCH > 1.0021:
+            continue
+        synchronizer.push(sensor=sensor, stamp_s=stamp, sample=signal(stamp, 0), arrival_s=arrival)
+        for frame in synchronizer.drain(now_s=arrival):
+            delays.append(arrival - frame.time_s)
+            assert frame.present[SENSORS.index('foot_l')] == (frame.time_s - EPOCH < 1.0001)
+    assert max(delays) <= 0.05 + 0.005 + 1e-6
+    assert delays[-1] == pytest.approx(0.005, abs=1e-6)
+
+
 def test_unequal_phases_and_rates_share_one_grid() -> None:
     """Sensors of different rates and phases are all present in every frame."""
     schedule = sorted(
@@ -438,6 +507,7 @@ class Conditions:
     stamp_jump: float
     clock_jump: float
     offset: float
+    averaging: float
 
     def schedule(self) -> list[Event]:
         """Draw 1.2 s of samples with an outage of each sensor and a jump of each clock."""
@@ -497,6 +567,7 @@ CONDITIONS = st.builds(
     stamp_jump=JUMPS,
     clock_jump=JUMPS,
     offset=st.sampled_from([0.0, 0.7, -500.0]),
+    averaging=st.sampled_from([0.0, 0.01, 0.01, 0.02]),
 )
 
 
@@ -568,7 +639,7 @@ def test_any_schedule_gives_steady_bounded_frames(conditions: Conditions) -> Non
     """Whatever goes wrong, frames are on the grid, in time, true and counted."""
     synchronizer = Synchronizer(
         sensors=SENSORS,
-        config=SynchronizerConfig(),
+        config=SynchronizerConfig(averaging_s=conditions.averaging),
         time_offset_s={'thigh_l': conditions.offset},
     )
     statistics = synchronizer.statistics
@@ -608,3 +679,37 @@ def test_any_schedule_gives_steady_bounded_frames(conditions: Conditions) -> Non
         refused = counts.duplicate + counts.not_finite + counts.wrong_clock + counts.future
         assert counts.dropped == refused
         assert counts.received == pushed[sensor] == counts.accepted + counts.late + refused
+
+
+@settings(max_examples=40, deadline=None, phases=[Phase.explicit, Phase.reuse, Phase.generate])
+@given(CONDITIONS)
+def test_any_arrivals_of_dead_clocks_give_steady_bounded_frames(conditions: Conditions) -> None:
+    """Stamps that mean nothing are not read; frames are on the grid, in time, finite, counted."""
+    config = SynchronizerConfig(stamps_at_arrival=True, averaging_s=conditions.averaging)
+    synchronizer = Synchronizer(sensors=SENSORS, config=config)
+    statistics = synchronizer.statistics
+    last: Frame | None = None
+    frames = resets = skipped = 0
+    rng = np.random.default_rng(conditions.seed)
+    for event in conditions.schedule():
+        if event.sensor:
+            synchronizer.push(
+                sensor=event.sensor,
+                stamp_s=float(rng.choice([0.0, np.nan, 1e9, event.stamp])),
+                sample=event.sample,
+                arrival_s=event.arrival,
+            )
+        for frame in synchronizer.drain(now_s=event.arrival):
+            frames += 1
+            assert frame.time_s <= event.arrival + 1e-6
+            assert np.isfinite(frame.imu).all()
+            if last is not None and statistics.resets == resets:
+                steps = (frame.time_s - last.time_s) / PERIOD
+                assert abs(steps - round(steps)) < 1e-3
+                assert 1 <= round(steps) <= 1 + statistics.skipped_frames - skipped
+            last, resets, skipped = frame, statistics.resets, statistics.skipped_frames
+    frames += len(synchronizer.flush())
+    assert statistics.frames == frames
+    for counts in statistics.sensors.values():
+        refused = counts.duplicate + counts.not_finite + counts.wrong_clock + counts.future
+        assert counts.received == counts.accepted + counts.late + refused

@@ -150,7 +150,7 @@ class _Stream:
     def clear(self) -> None:
         self.stamps.clear()
         self.samples.clear()
-        self.newest = self.ahead = -math.inf
+        self.newest = self.ahead = self.ahead_since = -math.inf
         self.waited_in_vain = 0
         self.spacing, self.reach = math.inf, 0.0
         if self.arrivals is not None:
@@ -228,6 +228,7 @@ class Synchronizer:
             )
             for name in sensors
         }
+        self._all = tuple(self._streams.values())
         self._patience = max(1, round(config.sensor_timeout_s * config.rate_hz))
         self._clear()
 
@@ -328,13 +329,13 @@ class Synchronizer:
 
     def _is_future(self, stamp: float, arrival: float) -> bool:
         """Compare with what most sensors show, as the clocks of stamp and arrival may differ."""
-        known = sorted(
-            stream.ahead
-            for stream in self._streams.values()
-            if stream.ahead > -math.inf and arrival - stream.ahead_since <= self.config.max_jump_s
-        )
-        usual = known[(len(known) - 1) // 2] if known else math.inf
-        return stamp - arrival > usual + self.config.max_ahead_s
+        limit = stamp - arrival - self.config.max_ahead_s
+        known = reaching = 0
+        for stream in self._all:
+            if arrival - stream.ahead_since <= self.config.max_jump_s:
+                known += 1
+                reaching += stream.ahead >= limit
+        return known > 0 and reaching < known - (known - 1) // 2
 
     def _take_stranger(
         self, sensor: str, stamp: float, sample: np.ndarray, arrival: float
@@ -389,7 +390,7 @@ class Synchronizer:
         if stamp > stream.newest:
             self._note_spacing(stream, stamp - stream.newest)
             stream.newest = stamp
-            self._note_reached(arrival)
+            self._note_reached(stamp, arrival)
 
     def _note_spacing(self, stream: _Stream, step: float) -> None:
         """Take the time from one sample of a sensor to the next, and tell whether it is fast."""
@@ -402,11 +403,13 @@ class Synchronizer:
         fast = stream.spacing < FASTER * self._period
         stream.reach = 0.5 * self.config.averaging_s if fast else 0.0
 
-    def _note_reached(self, arrival: float) -> None:
-        newest = sorted(stream.newest for stream in self._streams.values())
-        first, second = newest[-1], newest[-2] if len(newest) > 1 else newest[-1]
-        if not self._lead or first > self._lead[-1][0]:
-            self._lead.append((first, arrival))
+    def _note_reached(self, stamp: float, arrival: float) -> None:
+        if not self._lead or stamp > self._lead[-1][0]:
+            self._lead.append((stamp, arrival))
+        if self._second and stamp <= self._second[-1][0]:
+            return
+        newest = sorted(stream.newest for stream in self._all)
+        second = newest[-2] if len(newest) > 1 else newest[-1]
         if second > -math.inf and (not self._second or second > self._second[-1][0]):
             self._second.append((second, arrival))
 
@@ -428,7 +431,7 @@ class Synchronizer:
             if newest < reached:
                 return frames
             due = self._due(reached)
-            missing = [s for s in self._streams.values() if s.newest < reached + s.reach]
+            missing = [s for s in self._all if s.newest < reached + s.reach]
             awaited = any(stream.waited_in_vain < self._patience for stream in missing)
             if awaited and now < due:
                 return frames
@@ -475,7 +478,7 @@ class Synchronizer:
         imu = np.zeros((len(SENSORS), CHANNELS))
         present = np.zeros(len(SENSORS), dtype=bool)
         complete = True
-        for stream in self._streams.values():
+        for stream in self._all:
             value = self._value(stream, time)
             if value is None:
                 stream.counts.missing_frames += 1

@@ -180,6 +180,8 @@ class EstimatorNode(LifecycleNode):
                 max_jump_s=values['max_jump_s'],
                 max_ahead_s=values['max_ahead_s'],
                 max_lag_s=values['max_lag_s'],
+                averaging_s=values['averaging_s'],
+                stamps_at_arrival=values['stamps'] == 'arrival',
             ),
             time_offset_s={
                 sensor: values[f'imu.{sensor}.time_offset_s'] for sensor in wearer.sensors

@@ -138,7 +138,7 @@ PARAMETERS: tuple[Parameter, ...] = (
         'stamps',
         'header',
         'Time of a sample: header for the stamp of its message, arrival for drivers whose '
-        'stamps are dead.',
+        'stamps are dead; samples that arrive together are then spread evenly.',
         choices=('header', 'arrival'),
     ),
     Parameter(
@@ -178,6 +178,13 @@ PARAMETERS: tuple[Parameter, ...] = (
         0.5,
         'Once an estimate is overdue by this, all but the newest are skipped [s].',
         range=(0.05, 10.0),
+    ),
+    Parameter(
+        'averaging_s',
+        0.01,
+        'Sensors clearly faster than the estimates are averaged over this long around the time '
+        'of each, which waits for half of it; 0 takes the nearest sample without waiting [s].',
+        range=(0.0, 0.1),
     ),
     Parameter(
         'rejoin_s',
