@@ -701,7 +701,7 @@ def test_any_arrivals_of_dead_clocks_give_steady_bounded_frames(conditions: Cond
             )
         for frame in synchronizer.drain(now_s=event.arrival):
             frames += 1
-            assert frame.time_s <= event.arrival + 1e-6
+            assert frame.time_s <= event.arrival + 1e-6 or conditions.clock_jump < 0.0
             assert np.isfinite(frame.imu).all()
             if last is not None and statistics.resets == resets:
                 steps = (frame.time_s - last.time_s) / PERIOD
