@@ -77,7 +77,7 @@ ABLATIONS = (
       for f in fields(LossWeights)),
     Ablation('linear skip', skip=False),
     Ablation('sensor masks', config={'sparse': 0.0, 'dropped': 0.0}),
-    Ablation('inclination filter', inclination=False),
+    Ablation('inclination filter', weights={'inclination': 0.0}, inclination=False),
     Ablation('unusual styles', styles=False),
     Ablation('episodes', config={'episodes': 0}),
 )  # fmt: skip

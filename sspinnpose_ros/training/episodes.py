@@ -129,18 +129,9 @@ def training_episodes(
         progress: called with (done, total) now and then.
 
     """
-    return _drawn(count, [seed, 23, rank], iterations, progress)
-
-
-def held_out_episodes(
-    count: int,
-    *,
-    seed: int = 0,
-    iterations: int = 1500,
-    progress: Callable[[int, int], None] | None = None,
-) -> Episodes:
-    """Draw episodes that no training sees, whatever its seed; arguments as above."""
-    return _drawn(count, [seed, 29, 0], iterations, progress)
+    rng = np.random.default_rng([seed, 23, rank])
+    found = perform(draw_plans(rng, count), rng=rng, iterations=iterations, progress=progress)
+    return found.part(found.converged())
 
 
 def perform(
@@ -179,17 +170,6 @@ def perform(
             progress=progress,
         )
     return problem.result()
-
-
-def _drawn(
-    count: int,
-    seed: list[int],
-    iterations: int,
-    progress: Callable[[int, int], None] | None,
-) -> Episodes:
-    rng = np.random.default_rng(seed)
-    found = perform(draw_plans(rng, count), rng=rng, iterations=iterations, progress=progress)
-    return found.part(found.converged())
 
 
 class _Problem:

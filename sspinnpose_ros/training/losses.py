@@ -9,6 +9,7 @@ import torch
 from sspinnpose_ros.core.body import Body
 from sspinnpose_ros.core.conventions import GRAVITY
 from sspinnpose_ros.core.decoder import BodyState
+from sspinnpose_ros.core.kinematics import segment_angles
 from sspinnpose_ros.core.mechanics import mechanics
 from sspinnpose_ros.core.virtual_imu import virtual_imu
 from sspinnpose_ros.training.placement_fit import (
@@ -28,6 +29,7 @@ class LossScales:
     Attributes:
         specific_force: m/s^2.
         rate: rad/s.
+        inclination: mean difference of a segment from its sensor, rad.
         velocity: disagreement of angles and rates, rad/s.
         height_velocity: the same for the pelvis height, m/s.
         acceleration: disagreement of rates and accelerations, rad/s^2.
@@ -48,6 +50,7 @@ class LossScales:
 
     specific_force: float = 1.5
     rate: float = 0.3
+    inclination: float = 0.1
     velocity: float = 0.2
     height_velocity: float = 0.05
     acceleration: float = 7.0
@@ -74,6 +77,7 @@ class LossWeights:
 
     specific_force: float = 1.0
     rate: float = 1.0
+    inclination: float = 0.3
     velocity: float = 1.0
     acceleration: float = 1.0
     pelvis: float = 1.0
@@ -89,6 +93,7 @@ def physics_losses(
     *,
     state: BodyState,
     sagittal: torch.Tensor,
+    inclination: torch.Tensor,
     measured: torch.Tensor,
     sensor_position: torch.Tensor,
     body: Body,
@@ -102,6 +107,7 @@ def physics_losses(
     Args:
         state: of B windows of T samples.
         sagittal: (B, T, 7, 3) measured specific force (m/s^2) and rate (rad/s).
+        inclination: (B, T, 7) of the sensors, from the filter, rad.
         measured: (B, T, 7) 1 where a sensor was recorded, whether or not the network saw it.
         sensor_position: (B, 7, 2) assumed places, m.
         body: batch (B, 1).
@@ -133,6 +139,9 @@ def physics_losses(
     force = state.contact_force / weight[..., None, None]
     moment = found.effort / weight / height
     up, speed, gap = force[..., 1], points.velocity, points.position[..., 1]
+    # Filters err within a stride; what a sensor tells of its segment is the mean.
+    there = measured.sum(1)
+    turned = ((segment_angles(state.q) - inclination) * measured).sum(1) / there.clamp(min=1.0)
     drift = (state.q[:, 1:, 1:] - state.q[:, :-1, 1:]) / period_s - 0.5 * (
         state.qd[:, 1:, 1:] + state.qd[:, :-1, 1:]
     )
@@ -144,6 +153,7 @@ def physics_losses(
         'specific_force': (_huber(force_off / s.specific_force) * measured[..., None]).sum()
         / (2 * share),
         'rate': (_huber(off[..., 2] / s.rate) * measured).sum() / share,
+        'inclination': (_huber(turned / s.inclination) * there).sum() / share,
         'velocity': _huber(
             torch.cat([drift[..., :1] / s.height_velocity, drift[..., 1:] / s.velocity], -1)
         ).mean(),

@@ -396,6 +396,7 @@ class _Training:
         losses = physics_losses(
             state=body_state.after(skip),
             sagittal=window.sagittal[:, skip:],
+            inclination=window.inclination[:, skip:],
             measured=window.present[:, skip:],
             sensor_position=window.sensor_position,
             body=window.body.over_time(),
@@ -427,6 +428,7 @@ class _Training:
             losses = physics_losses(
                 state=state.after(config.window),
                 sagittal=streams.sagittal[:, config.window :],
+                inclination=streams.inclination[:, config.window :],
                 measured=streams.present[:, config.window :],
                 sensor_position=streams.sensor_position,
                 body=streams.body.over_time(),
