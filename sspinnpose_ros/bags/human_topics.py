@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from rosbags.rosbag2 import Reader
 from rosbags.typesys import get_typestore
 
+from sspinnpose_ros.bags.bag_reader import open_reader, unreadable
 from sspinnpose_ros.bags.imu_bag_writer import TYPES
 from sspinnpose_ros.core.conventions import JOINTS, SIDES
 from sspinnpose_ros.core.errors import RecordingError
@@ -44,9 +44,17 @@ def read_human_topics(path: Path) -> HumanTopics:
         there is no frame.
 
     Raises:
-        RecordingError: for a recording without joint states.
+        RecordingError: for a recording that is damaged, holds no joint states or messages that
+            the node does not send.
 
     """
+    try:
+        return _read(path)
+    except Exception as error:
+        raise unreadable(path, error) from None
+
+
+def _read(path: Path) -> HumanTopics:
     store = get_typestore(TYPES)
     states: dict[int, tuple[Any, int]] = {}
     wrenches: dict[str, dict[int, tuple[float, float]]] = {side: {} for side in SIDES}
@@ -55,7 +63,7 @@ def read_human_topics(path: Path) -> HumanTopics:
     pelvis: dict[int, float] = {}
     levels: dict[int, int] = {}
     origin_ns: int | None = None
-    with Reader(path) as reader:
+    with open_reader(path) as reader:
         for connection, received_ns, raw in reader.messages():
             topic = connection.topic
             if topic.startswith('/imu/'):

@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from rosbags.rosbag2 import Reader, ReaderError
+from rosbags.rosbag2 import Reader
 
+from sspinnpose_ros.bags.bag_reader import LATEST_NS, open_reader, unreadable
 from sspinnpose_ros.bags.imu_cdr import ImuBlock, MalformedImuError, parse_imus
 from sspinnpose_ros.core.conventions import OPTIONAL_SENSORS, SENSORS
 from sspinnpose_ros.core.errors import RecordingError
@@ -163,9 +164,11 @@ class ImuBag:
 
         try:
             for time, topic, data in merge(*(of(r) for r in self._readers), key=lambda m: m[0]):
+                if not 0 <= time <= LATEST_NS:
+                    raise ValueError(f'a message was recorded at {time} ns')
                 yield topic, time, data
         except Exception as error:
-            raise _damaged(self.path, error) from None
+            raise unreadable(self.path, error) from None
 
     def _parse(
         self, names: list[str], logged: list[int], raw: list[bytes]
@@ -225,7 +228,7 @@ def open_imu_bag(
 
     """
     with ExitStack() as stack:
-        readers = [stack.enter_context(_open(storage)) for storage in _storages(path)]
+        readers = [stack.enter_context(open_reader(storage)) for storage in _storages(path)]
         connections = [c for reader in readers for c in reader.connections]
         found = _find_topics(path, connections, required=sensors, given=topics or {})
         yield ImuBag(path=path, readers=readers, topics=found)
@@ -246,30 +249,6 @@ def _storages(path: Path) -> list[Path]:
             'folder; name the folder that `ros2 bag record` wrote.'
         )
     return files
-
-
-@contextmanager
-def _open(path: Path) -> Iterator[Reader]:
-    try:
-        reader = Reader(path)
-        reader.open()
-    except Exception as error:
-        raise _damaged(path, error) from None
-    try:
-        yield reader
-    finally:
-        reader.close()
-
-
-def _damaged(path: Path, error: Exception) -> RecordingError:
-    if isinstance(error, RecordingError):
-        return error
-    kind = 'a recording that closed properly' if isinstance(error, ReaderError) else 'a rosbag2'
-    detail = ' '.join(str(error).split()).rstrip('.') or type(error).__name__
-    return RecordingError(
-        f'{path} cannot be read ({detail}), expected {kind}; '
-        'record again or repair it with `ros2 bag reindex`.'
-    )
 
 
 def _find_topics(

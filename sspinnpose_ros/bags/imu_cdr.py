@@ -71,18 +71,22 @@ def _parse_equal(messages: Sequence[bytes | memoryview], *, length: int) -> ImuB
     # The doubles start at the first multiple of 8 behind the frame id, counted from the end of
     # the encapsulation; messages of equal length therefore share that place.
     table = np.frombuffer(b''.join(messages), dtype=np.uint8).reshape(len(messages), length)
-    order = '<' if length > 1 and table[0, 1] == 1 else '>'
     start = length - 8 * DOUBLES
     if start < FRAME_ID or (table[:, 1] != table[0, 1]).any() or table[:, 0].any():
         raise MalformedImuError
+    if table[0, 1] > 1:
+        # Parameter lists and other encodings, whose fields sit elsewhere.
+        raise MalformedImuError
+    order = '<' if table[0, 1] == 1 else '>'
     frame_id = _column(table, FRAME_ID_LENGTH, f'{order}u4', 1)[:, 0].astype(np.int64)
     expected = ENCAPSULATION + (12 + frame_id + 7) // 8 * 8
     if (expected != start).any():
         raise MalformedImuError
-    stamp = _column(table, STAMP, f'{order}i4', 2).astype(np.int64)
+    seconds = _column(table, STAMP, f'{order}i4', 1)[:, 0].astype(np.int64)
+    nanoseconds = _column(table, STAMP + 4, f'{order}u4', 1)[:, 0].astype(np.int64)
     doubles = _column(table, start, f'{order}f8', DOUBLES)
     return ImuBlock(
-        stamp_ns=stamp[:, 0] * 1_000_000_000 + stamp[:, 1],
+        stamp_ns=seconds * 1_000_000_000 + nanoseconds,
         sample=np.concatenate([doubles[:, FORCE], doubles[:, RATE]], -1).astype(np.float64),
         has_force=not (doubles[:, FORCE_COVARIANCE] == -1.0).any(),
         has_rate=not (doubles[:, RATE_COVARIANCE] == -1.0).any(),

@@ -6,11 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from rosbags.rosbag2 import Reader, ReaderError
 from rosbags.typesys import get_typestore
 
+from sspinnpose_ros.bags.bag_reader import open_reader, unreadable
 from sspinnpose_ros.bags.imu_bag_writer import TYPES
-from sspinnpose_ros.core.errors import RecordingError
 
 TOPIC = '/diagnostics'
 ESTIMATOR = ': estimator'
@@ -49,7 +48,7 @@ def read_latency_log(path: Path) -> LatencyLog | None:
     store = get_typestore(TYPES)
     times, rows = [], []
     try:
-        with Reader(path) as reader:
+        with open_reader(path) as reader:
             wanted = [each for each in reader.connections if each.topic == TOPIC]
             for connection, received_ns, raw in reader.messages(wanted) if wanted else ():
                 message = store.deserialize_cdr(raw, connection.msgtype)
@@ -59,11 +58,8 @@ def read_latency_log(path: Path) -> LatencyLog | None:
                     if status.name.endswith(ESTIMATOR) and np.isfinite(row).all():
                         times.append(received_ns * 1e-9)
                         rows.append(row)
-    except (ReaderError, OSError) as error:
-        raise RecordingError(
-            f'{path} cannot be read ({str(error).splitlines()[0]}), expected the recording that '
-            'belongs to the estimate; estimate again.'
-        ) from None
+    except Exception as error:
+        raise unreadable(path, error) from None
     if not rows:
         return None
     return LatencyLog(time_s=np.array(times) - times[0], latency_ms=np.array(rows))

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 
@@ -15,6 +16,10 @@ from sspinnpose_ros.core.errors import RecordingError
 
 TIME = 'time'
 STATUS = 'status'
+SMALL_BYTES = 64 * 2**20
+LARGEST_RATIO = 100
+"""Archives that unpack to more than this many times their size are no measurements."""
+
 ROWS = 4096
 """Rows that are kept in memory while an estimate is written."""
 
@@ -87,14 +92,17 @@ def load_reference(path: Path) -> dict[str, np.ndarray]:
 
     """
     try:
-        with np.load(path, allow_pickle=False) as archive:
-            arrays = {name: archive[name] for name in archive.files}
+        with path.open('rb') as file:
+            _require_archive(file)
+            with np.load(file, allow_pickle=False) as archive:
+                arrays = {name: archive[name] for name in archive.files}
     except FileNotFoundError:
         raise RecordingError(
             f'{path} does not exist, expected an npz file with time, angles, moments or forces; '
             'name an existing file.'
         ) from None
-    except (OSError, ValueError, TypeError, EOFError, zipfile.BadZipFile) as error:
+    # What zipfile, zlib and numpy raise for damage is not documented and of many kinds.
+    except Exception as error:
         detail = error.strerror if isinstance(error, OSError) and error.strerror else 'no npz file'
         raise RecordingError(
             f'{path} cannot be read ({detail}), expected an npz file with time, angles, moments '
@@ -113,6 +121,33 @@ def load_reference(path: Path) -> dict[str, np.ndarray]:
                 'give one value per sample.'
             )
     return arrays
+
+
+def _require_archive(file: BinaryIO) -> None:
+    """Refuse arrays that claim to be larger than what is stored, before memory is taken.
+
+    Raises:
+        ValueError: for these, and for arrays of objects, which only pickle could read.
+
+    """
+    size = file.seek(0, 2)
+    most = max(SMALL_BYTES, LARGEST_RATIO * size)
+    with zipfile.ZipFile(file) as archive:
+        for member in archive.infolist():
+            most -= member.file_size
+            if most < 0:
+                raise ValueError('unpacks to too much')
+            with archive.open(member) as one:
+                version = np.lib.format.read_magic(one)
+                read = (
+                    np.lib.format.read_array_header_1_0
+                    if version == (1, 0)
+                    else np.lib.format.read_array_header_2_0
+                )
+                shape, _, dtype = read(one)
+            if dtype.kind not in 'biuf' or math.prod(shape) * dtype.itemsize > member.file_size:
+                raise ValueError('holds no numbers or fewer than it says')
+    file.seek(0)
 
 
 def load_estimate(path: Path) -> dict[str, np.ndarray]:

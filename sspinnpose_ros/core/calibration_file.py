@@ -11,6 +11,8 @@ import numpy as np
 import yaml
 
 from sspinnpose_ros.core.atomic_output import file_beside
+from sspinnpose_ros.core.bounded_yaml import BrokenYamlError, UnboundedYamlError, read_yaml
+from sspinnpose_ros.core.brief import brief
 from sspinnpose_ros.core.calibration import GOOD, USABLE, Calibration, SensorVerdict
 from sspinnpose_ros.core.conventions import OPTIONAL_SENSORS, SENSORS
 from sspinnpose_ros.core.errors import CalibrationError
@@ -26,8 +28,6 @@ FORMAT = 'sspinnpose calibration'
 VERSION = 2
 READABLE = (1, VERSION)
 """Version 1 tells nothing about stamps."""
-
-LARGEST_FILE_BYTES = 200_000
 
 DURATIONS = ('standing_s', 'walking_s', 'stride_s', 'speed_m_s')
 OFFSET_NUMBERS = ('offset_s', 'sigma_s')
@@ -81,12 +81,7 @@ def load_calibration(path: Path) -> Calibration:
 
     """
     try:
-        if path.stat().st_size > LARGEST_FILE_BYTES:
-            raise CalibrationError(
-                f'{path} is larger than {LARGEST_FILE_BYTES} bytes, expected a calibration of a '
-                'few kilobytes; name the file that `sspinnpose calibrate` wrote.'
-            )
-        content = yaml.safe_load(path.read_text(encoding='utf-8'))
+        content = read_yaml(path)
     except FileNotFoundError:
         raise CalibrationError(
             f'{path} does not exist, expected a calibration file; run `sspinnpose calibrate`.'
@@ -96,17 +91,28 @@ def load_calibration(path: Path) -> Calibration:
             f'{path} cannot be read ({error.strerror}), expected a calibration file; name a '
             'readable file.'
         ) from None
-    except (yaml.YAMLError, ValueError, RecursionError):
+    except UnboundedYamlError as error:
+        raise CalibrationError(
+            f'{path} {error}, expected a calibration of a few kilobytes; name the file that '
+            '`sspinnpose calibrate` wrote.'
+        ) from None
+    except BrokenYamlError:
         raise CalibrationError(
             f'{path} is not YAML, expected a calibration file; calibrate again.'
         ) from None
     try:
-        return _calibration(content)
+        return calibration_from_mapping(content)
     except CalibrationError as error:
         raise CalibrationError(f'In {path}: {error}') from None
 
 
-def _calibration(content: object) -> Calibration:
+def calibration_from_mapping(content: object) -> Calibration:
+    """Turn the content of a calibration file into a calibration, checking everything in it.
+
+    Raises:
+        CalibrationError: for content that `save_calibration` could not have written.
+
+    """
     if not isinstance(content, Mapping) or content.get('format') != FORMAT:
         raise CalibrationError(
             f'The format is not {FORMAT!r}, expected a file that `sspinnpose calibrate` wrote; '
@@ -114,12 +120,12 @@ def _calibration(content: object) -> Calibration:
         )
     if content.get('version') not in READABLE:
         raise CalibrationError(
-            f'The version is {_brief(content.get("version"))}, expected {VERSION} or before; '
+            f'The version is {brief(content.get("version"))}, expected {VERSION} or before; '
             'calibrate again with this release.'
         )
     if content.get('verdict') not in (GOOD, USABLE):
         raise CalibrationError(
-            f'The verdict is {_brief(content.get("verdict"))}, expected {GOOD!r} or {USABLE!r}; '
+            f'The verdict is {brief(content.get("verdict"))}, expected {GOOD!r} or {USABLE!r}; '
             'calibrate again.'
         )
     entries = content.get('sensors')
@@ -130,7 +136,7 @@ def _calibration(content: object) -> Calibration:
     for name, entry in entries.items():
         if name not in (*SENSORS, *OPTIONAL_SENSORS):
             raise CalibrationError(
-                f'The sensor {_brief(name)} is unknown, expected one of '
+                f'The sensor {brief(name)} is unknown, expected one of '
                 f'{", ".join((*SENSORS, *OPTIONAL_SENSORS))}; rename it.'
             )
         if not isinstance(entry, Mapping):
@@ -151,7 +157,7 @@ def _sensor(name: str, entry: Mapping[str, Any]) -> tuple[SensorMounting, Sensor
     rotation = entry.get('rotation')
     if not isinstance(rotation, list) or len(rotation) != 3:
         raise CalibrationError(
-            f'{name}.rotation is {_brief(rotation)}, expected three rows of three numbers; '
+            f'{name}.rotation is {brief(rotation)}, expected three rows of three numbers; '
             'calibrate again.'
         )
     try:
@@ -182,7 +188,7 @@ def _time_offset(name: str, value: object) -> SensorTimeOffset | None:
     verdict = value.get('verdict') if isinstance(value, Mapping) else None
     if not isinstance(value, Mapping) or verdict not in (IN_TIME, OUT_OF_TIME, NOT_OBSERVABLE):
         raise CalibrationError(
-            f'{name} is {_brief(value)}, expected offset_s, sigma_s and a verdict out of '
+            f'{name} is {brief(value)}, expected offset_s, sigma_s and a verdict out of '
             f'{IN_TIME}, {OUT_OF_TIME}, {NOT_OBSERVABLE}; calibrate again.'
         )
     offset_s, sigma_s = (_number(f'{name}.{key}', value.get(key)) for key in OFFSET_NUMBERS)
@@ -192,25 +198,20 @@ def _time_offset(name: str, value: object) -> SensorTimeOffset | None:
 def _vector(name: str, value: object) -> np.ndarray:
     if not isinstance(value, list) or len(value) != 3:
         raise CalibrationError(
-            f'{name} is {_brief(value)}, expected three numbers; calibrate again.'
+            f'{name} is {brief(value)}, expected three numbers; calibrate again.'
         )
     return np.array([_number(name, one) for one in value])
 
 
 def _number(name: str, value: object) -> float:
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not abs(value) < 1e6:
-        raise CalibrationError(f'{name} is {_brief(value)}, expected a number; calibrate again.')
+        raise CalibrationError(f'{name} is {brief(value)}, expected a number; calibrate again.')
     return float(value)
 
 
 def _texts(name: str, value: object) -> tuple[str, ...]:
     if not isinstance(value, list) or not all(isinstance(one, str) for one in value):
         raise CalibrationError(
-            f'{name} is {_brief(value)}, expected a list of sentences; calibrate again.'
+            f'{name} is {brief(value)}, expected a list of sentences; calibrate again.'
         )
     return tuple(value)
-
-
-def _brief(value: object) -> str:
-    text = repr(value)
-    return text if len(text) <= 60 else f'{text[:57]}...'

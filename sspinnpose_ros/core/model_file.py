@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from sspinnpose_ros.core.atomic_output import folder_beside
+from sspinnpose_ros.core.brief import brief
 from sspinnpose_ros.core.conventions import SENSORS
 from sspinnpose_ros.core.errors import ModelError
 from sspinnpose_ros.core.network_step import expected_shapes
@@ -104,19 +105,19 @@ def load_model(path: Path | str) -> Model:
     hidden = description.get('hidden')
     if not isinstance(hidden, int) or not 1 <= hidden <= MAX_HIDDEN:
         raise ModelError(
-            f'{folder / DESCRIPTION_FILE} says hidden = {hidden!r}, expected a whole number from '
-            f'1 to {MAX_HIDDEN}; choose another model.'
+            f'{folder / DESCRIPTION_FILE} says hidden = {brief(hidden)}, expected a whole number '
+            f'from 1 to {MAX_HIDDEN}; choose another model.'
         )
     sensors = description.get('sensors')
     if sensors != list(SENSORS):
         raise ModelError(
-            f'the model {folder} was made for the sensors {sensors}, expected '
+            f'the model {folder} was made for the sensors {brief(sensors)}, expected '
             f'{", ".join(SENSORS)}; choose or train a model for these.'
         )
     rate = description.get('rate_hz')
     if not isinstance(rate, (int, float)) or not 20.0 <= rate <= 1000.0:
         raise ModelError(
-            f'{folder / DESCRIPTION_FILE} says rate_hz = {rate!r}, expected 20 to 1000; '
+            f'{folder / DESCRIPTION_FILE} says rate_hz = {brief(rate)}, expected 20 to 1000; '
             'choose another model.'
         )
     weights = _unpack(blob, folder / WEIGHTS_FILE)
@@ -167,7 +168,7 @@ def _read_description(folder: Path) -> dict[str, Any]:
         )
     if description.get('version') not in (VERSION_WITHOUT_SIGMA, VERSION):
         raise ModelError(
-            f'{file} has version {description.get("version")!r}, expected '
+            f'{file} has version {brief(description.get("version"))}, expected '
             f'{VERSION_WITHOUT_SIGMA} or {VERSION}; '
             'train the model again with this release.'
         )

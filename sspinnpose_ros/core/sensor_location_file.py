@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import yaml
 
+from sspinnpose_ros.core.bounded_yaml import read_yaml
+from sspinnpose_ros.core.brief import brief
 from sspinnpose_ros.core.conventions import SENSORS
 from sspinnpose_ros.core.errors import SubjectError
 from sspinnpose_ros.core.sensor_location import (
@@ -89,7 +90,7 @@ def load_locations(path: Path) -> SensorLocations:
 
     """
     subject = load_subject(path)
-    content = yaml.safe_load(path.read_text(encoding='utf-8'))
+    content = read_yaml(path)
     try:
         _require_version(content)
         entries = content.get('sensors')
@@ -99,7 +100,7 @@ def load_locations(path: Path) -> SensorLocations:
         for name, entry in entries.items():
             if name not in SENSORS:
                 raise SubjectError(
-                    f'the sensor {_brief(name)} is unknown, expected one of '
+                    f'the sensor {brief(name)} is unknown, expected one of '
                     f'{", ".join(SENSORS)}; locate them again.'
                 )
             sensors[name] = _location(name, entry)
@@ -117,12 +118,12 @@ def load_locations(path: Path) -> SensorLocations:
 def _require_version(content: Mapping[str, Any]) -> None:
     if content.get('format') != FORMAT:
         raise SubjectError(
-            f'the format is {_brief(content.get("format"))}, expected {FORMAT!r}; name a file '
+            f'the format is {brief(content.get("format"))}, expected {FORMAT!r}; name a file '
             'that `sspinnpose locate-sensors` wrote.'
         )
     if content.get('version') != VERSION:
         raise SubjectError(
-            f'the version is {_brief(content.get("version"))}, expected {VERSION}; locate the '
+            f'the version is {brief(content.get("version"))}, expected {VERSION}; locate the '
             'sensors again with this release.'
         )
 
@@ -141,7 +142,7 @@ def _location(name: str, entry: object) -> SensorLocation:
         values[field] = entry.get(key)
         if values[field] not in VERDICTS:
             raise SubjectError(
-                f'{name}.{key} is {_brief(values[field])}, expected one of '
+                f'{name}.{key} is {brief(values[field])}, expected one of '
                 f'{", ".join(VERDICTS)}; locate the sensors again.'
             )
     values['samples'] = int(_number(f'{name}.samples', entry.get('samples')))
@@ -162,7 +163,7 @@ def _location(name: str, entry: object) -> SensorLocation:
 def _pair(name: str, value: object) -> np.ndarray:
     if not isinstance(value, list) or len(value) != 2:
         raise SubjectError(
-            f'{name} is {_brief(value)}, expected two numbers, forward and up; locate the '
+            f'{name} is {brief(value)}, expected two numbers, forward and up; locate the '
             'sensors again.'
         )
     return np.array([_number(name, one) for one in value])
@@ -171,11 +172,6 @@ def _pair(name: str, value: object) -> np.ndarray:
 def _number(name: str, value: object) -> float:
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
         raise SubjectError(
-            f'{name} is {_brief(value)}, expected a number; locate the sensors again.'
+            f'{name} is {brief(value)}, expected a number; locate the sensors again.'
         )
     return float(value)
-
-
-def _brief(value: object) -> str:
-    text = repr(value)
-    return text if len(text) <= 60 else f'{text[:57]}...'

@@ -15,6 +15,8 @@ import yaml
 
 from sspinnpose_ros.core.atomic_output import file_beside
 from sspinnpose_ros.core.body import Body, body_from_anthropometry, nominal_sensor_position
+from sspinnpose_ros.core.bounded_yaml import BrokenYamlError, UnboundedYamlError, read_yaml
+from sspinnpose_ros.core.brief import brief
 from sspinnpose_ros.core.conventions import OPTIONAL_SENSORS, SENSORS
 from sspinnpose_ros.core.errors import SubjectError
 
@@ -39,6 +41,9 @@ KEYS = {
 }
 """How like each key, 0 to 1, an unknown one must be to count as its misspelling; others are notes,
 such as a leg_length_m."""
+
+LONGEST_KEY = 60
+LARGEST_NUMBER = 1e6
 
 REACH_M = 1.0
 """Farthest a sensor can sit from the proximal joint of its segment."""
@@ -100,7 +105,7 @@ def make_subject(
     mass = _number(mass_kg, name='mass_kg', unit='kg')
     height = _number(height_m, name='height_m', unit='m')
     lengths = {
-        str(name): _number(value, name=f'segment_length_m.{name}', unit='m')
+        name: _number(value, name=f'segment_length_m.{name}', unit='m')
         for name, value in (segment_length_m or {}).items()
     }
     body_from_anthropometry(mass_kg=mass, height_m=height, segment_length_m=lengths)
@@ -142,9 +147,9 @@ def subject_from_mapping(content: Mapping[str, Any]) -> Subject:
                 f'add a line such as `{key}: {"70.0" if key == "mass_kg" else "1.75"}`.'
             )
     origin = content.get('sensor_position_origin')
-    if origin is not None and FILE_AXES not in str(origin):
+    if origin is not None and not (isinstance(origin, str) and FILE_AXES in origin):
         raise SubjectError(
-            f'sensor_position_origin is {origin!r}, expected positions along {FILE_AXES}; '
+            f'sensor_position_origin is {brief(origin)}, expected positions along {FILE_AXES}; '
             'convert sensor_position_m to these axes.'
         )
     positions = _mapping(content.get('sensor_position_m'), name='sensor_position_m')
@@ -164,12 +169,14 @@ def subject_from_mapping(content: Mapping[str, Any]) -> Subject:
 
 def _require_spelling(content: Mapping[str, Any]) -> None:
     for key in content:
+        if not isinstance(key, str) or len(key) > LONGEST_KEY or key in KEYS:
+            continue
         for known, near in KEYS.items():
-            alike = difflib.SequenceMatcher(None, str(key), known).ratio()
-            if key not in KEYS and known not in content and alike >= near:
+            alike = difflib.SequenceMatcher(None, key, known).ratio()
+            if known not in content and alike >= near:
                 raise SubjectError(
-                    f'{key} is no key of a SUBJECT.yaml, expected perhaps {known}; correct or '
-                    'remove it.'
+                    f'{brief(key)} is no key of a SUBJECT.yaml, expected perhaps {known}; '
+                    'correct or remove it.'
                 )
 
 
@@ -187,7 +194,7 @@ def load_subject(path: Path) -> Subject:
 
     """
     try:
-        content = yaml.safe_load(path.read_text(encoding='utf-8'))
+        content = read_yaml(path)
     except FileNotFoundError:
         raise SubjectError(
             f'{path} does not exist, expected a SUBJECT.yaml with mass_kg and height_m; '
@@ -198,7 +205,11 @@ def load_subject(path: Path) -> Subject:
             f'{path} cannot be read ({error.strerror}), expected a SUBJECT.yaml; '
             'name a readable file.'
         ) from None
-    except (yaml.YAMLError, UnicodeDecodeError):
+    except UnboundedYamlError as error:
+        raise SubjectError(
+            f'{path} {error}, expected a SUBJECT.yaml of a few lines; name such a file.'
+        ) from None
+    except BrokenYamlError:
         raise SubjectError(
             f'{path} is not YAML, expected lines such as `mass_kg: 70.0`; correct the file.'
         ) from None
@@ -247,23 +258,29 @@ def save_subject(path: Path, subject: Subject, *, notes: Mapping[str, Any] | Non
         )
 
 
-def _number(value: object, *, name: str, unit: str) -> float:
-    if isinstance(value, bool) or not isinstance(value, Real) or not np.isfinite(float(value)):
+def _number(value: Any, *, name: str, unit: str) -> float:
+    if isinstance(value, bool) or not isinstance(value, Real) or not _is_moderate(value):
         raise SubjectError(
-            f'{name} is {value!r}, expected a number in {unit}; write it without the unit.'
+            f'{name} is {brief(value)}, expected a number in {unit}; write it without the unit.'
         )
     return float(value)
+
+
+def _is_moderate(value: Any) -> bool:
+    return bool(abs(value) < LARGEST_NUMBER)
 
 
 def _position(given: object, *, sensor: str) -> tuple[float, float, float]:
     if sensor not in (*SENSORS, *OPTIONAL_SENSORS):
         raise SubjectError(
-            f'sensor_position_m names {sensor!r}, expected one of {", ".join(SENSORS)}; '
+            f'sensor_position_m names {brief(sensor)}, expected one of {", ".join(SENSORS)}; '
             'rename or remove it.'
         )
     name = f'sensor_position_m.{sensor}'
     if isinstance(given, (str, bytes)) or not isinstance(given, (Sequence, np.ndarray)):
-        raise SubjectError(f'{name} is {given!r}, expected three numbers in m; write [x, y, z].')
+        raise SubjectError(
+            f'{name} is {brief(given)}, expected three numbers in m; write [x, y, z].'
+        )
     values = [_number(value, name=name, unit='m') for value in given]
     if len(values) != 3:
         raise SubjectError(
@@ -271,7 +288,7 @@ def _position(given: object, *, sensor: str) -> tuple[float, float, float]:
         )
     if max(abs(value) for value in values) > REACH_M:
         raise SubjectError(
-            f'{name} is {values}, expected metres from the proximal joint of the segment; '
+            f'{name} is {brief(values)}, expected metres from the proximal joint of the segment; '
             'give them in metres, not centimetres.'
         )
     return values[0], values[1], values[2]
@@ -282,17 +299,24 @@ def _mapping(value: object, *, name: str) -> Mapping[str, Any]:
         return {}
     if not isinstance(value, Mapping):
         raise SubjectError(
-            f'{name} is {value!r}, expected one line a name; write `name: value` lines below it.'
+            f'{name} is {brief(value)}, expected one line a name; write `name: value` lines '
+            'below it.'
         )
+    for key in value:
+        if not isinstance(key, str) or not key.isidentifier() or len(key) > LONGEST_KEY:
+            raise SubjectError(
+                f'{name} names {brief(key)}, expected names such as those in the docs; rename or '
+                'remove it.'
+            )
     return value
 
 
 def _axes(spelling: object) -> str:
-    text = ' '.join(str(spelling).lower().split())
+    text = ' '.join(spelling.lower().split()) if isinstance(spelling, str) else ''
     for axes, pattern in AXES_SPELLINGS.items():
         if text and pattern.fullmatch(text):
             return axes
     raise SubjectError(
-        f"sensor_axes is {spelling!r}, expected 'segment aligned: {FILE_AXES}' or "
+        f"sensor_axes is {brief(spelling)}, expected 'segment aligned: {FILE_AXES}' or "
         "'raw, mounting unknown'; use the latter if in doubt, so that it is calibrated."
     )

@@ -20,6 +20,12 @@ CHANNELS = 6
 SNAP_FRACTION = 0.02
 """A sample this close to a grid point, in periods, is taken as it is."""
 
+LARGEST_VALUE = 1e6
+"""No sensor measures more, in m/s^2 or rad/s; it counts as infinite, whose sums are."""
+
+LARGEST_STAMP_S = 1e10
+"""Later stamps are counted as infinite: the periods of the grid would vanish in them."""
+
 MAX_BUFFERED = 4096
 """Samples kept for one sensor before the oldest are given up."""
 
@@ -77,7 +83,8 @@ class SensorCounts:
         accepted: came in time and were kept for the frames around their stamp.
         duplicate: dropped because stamp or values repeat an earlier sample.
         late: arrived after the frame at or after their stamp had left; at most interpolated from.
-        not_finite: dropped because they hold NaN or infinity.
+        not_finite: dropped because they hold NaN, infinity more than `LARGEST_VALUE`, or
+            because their stamp is beyond `LARGEST_STAMP_S`.
         wrong_clock: dropped because their stamp is far from those of the other sensors.
         future: dropped because their stamp is ahead of the clock of most sensors.
         dropped: all samples that were refused: repeated, not finite, of another clock or future.
@@ -282,7 +289,7 @@ class Synchronizer:
         if stream.arrivals is not None:
             stamp_s = stream.arrivals.stamp(arrival_s)
         stamp_s = self.corrected_stamp(sensor=sensor, stamp_s=stamp_s)
-        if not (math.isfinite(stamp_s) and math.isfinite(float(sample.sum()))):
+        if not (abs(stamp_s) <= LARGEST_STAMP_S and float(np.abs(sample).max()) <= LARGEST_VALUE):
             counts.not_finite += 1
             return
         if arrival_s < self._last_arrival - self.config.max_jump_s:
