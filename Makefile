@@ -10,6 +10,8 @@ BAG ?=
 DATA ?= ../shared/data
 ACCURACY_ARGS ?=
 PYTEST_ARGS ?=
+SOAK_MINUTES ?= 60
+FUZZ_MINUTES ?= 60
 
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
@@ -50,7 +52,7 @@ help: ## List the targets
 	@echo
 	@echo 'Variables: TORCH=$(TORCH) (version), TORCH_INDEX (package index for torch alone), PYTHON,'
 	@echo 'BAG (demo), DATA=$(DATA) (recorded trials), ACCURACY_ARGS (accuracy, e.g. --jobs 2),' \
-	  'PYTEST_ARGS (test).'
+	  'PYTEST_ARGS (test), SOAK_MINUTES, FUZZ_MINUTES.'
 
 .PHONY: setup
 setup: $(package) ## Make .venv: ROS wheels, tf2_msgs, torch, the package itself
@@ -95,6 +97,19 @@ accuracy: setup ## Score DATA into docs/accuracy.md and the model card, with wha
 .PHONY: bench
 bench: setup ## Measure latency, CPU and throughput
 	$(BIN)/sspinnpose bench
+
+.PHONY: golden
+golden: setup ## Pin the estimate of the golden recording anew, after a change that is meant
+	$(BIN)/python test/golden_recording.py
+
+.PHONY: soak
+soak: setup ## Wear seven sensors for SOAK_MINUTES with faults: the pipeline, then a real node
+	$(BIN)/python benchmarks/soak.py --minutes $(SOAK_MINUTES) --node-minutes $(SOAK_MINUTES) \
+	  --docs docs/reliability.md
+
+.PHONY: fuzz
+fuzz: setup ## Feed hostile input to every reader for FUZZ_MINUTES, new cases each time
+	PYTHONPATH=test $(BIN)/python -m fuzz --minutes $(FUZZ_MINUTES)
 
 .PHONY: clean
 clean: ## Remove .venv, caches and build outputs
