@@ -28,6 +28,7 @@ setup(
         (f'share/{package_name}', ['package.xml']),
         share('launch'),
         share('config'),
+        share('config/sros2'),
         share('rviz'),
         share('urdf'),
     ],

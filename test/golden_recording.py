@@ -1,7 +1,7 @@
 """Digest the estimate of the golden recording; `make golden` writes the digest anew.
 
 `test/golden/trial` is a simulated wearer, stored so that it is the same on every computer.
-`test/golden/estimate.json` says what the pipeline makes of it, and of one recorded trial where that
+`test/golden/estimate.json` says what the pipeline makes of it, and of a recorded trial where that
 is at hand, with the hash of the model and of the recording.
 """
 
@@ -29,7 +29,7 @@ FOLDER = Path(__file__).parent / 'golden'
 TRIAL, DIGEST = FOLDER / 'trial', FOLDER / 'estimate.json'
 RECORDED = 'overground_walk_p1'
 
-SIMULATED = {'seconds': 8.0, 'standing_s': 1.0, 'seed': 7}
+SIMULATED = {'seconds': 8.0, 'standing_s': 1.0, 'seed': 7, 'iterations': 100}
 STEPS = 256.0
 """The stored samples are whole multiples of one over this, which makes the recording small."""
 

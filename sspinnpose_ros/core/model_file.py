@@ -103,7 +103,7 @@ def load_model(path: Path | str) -> Model:
             'an unchanged pair of files; copy the model again.'
         )
     hidden = description.get('hidden')
-    if not isinstance(hidden, int) or not 1 <= hidden <= MAX_HIDDEN:
+    if isinstance(hidden, bool) or not isinstance(hidden, int) or not 1 <= hidden <= MAX_HIDDEN:
         raise ModelError(
             f'{folder / DESCRIPTION_FILE} says hidden = {brief(hidden)}, expected a whole number '
             f'from 1 to {MAX_HIDDEN}; choose another model.'
@@ -119,6 +119,12 @@ def load_model(path: Path | str) -> Model:
         raise ModelError(
             f'{folder / DESCRIPTION_FILE} says rate_hz = {brief(rate)}, expected 20 to 1000; '
             'choose another model.'
+        )
+    provenance = description.get('provenance', {})
+    if not isinstance(provenance, dict):
+        raise ModelError(
+            f'{folder / DESCRIPTION_FILE} says provenance = {brief(provenance)}, expected how the '
+            'model was trained, by name; choose another model.'
         )
     weights = _unpack(blob, folder / WEIGHTS_FILE)
     shapes = expected_shapes(hidden)
@@ -141,7 +147,7 @@ def load_model(path: Path | str) -> Model:
         hidden=hidden,
         rate_hz=float(rate),
         sensors=tuple(sensors),
-        provenance=description.get('provenance', {}),
+        provenance=provenance,
     )
 
 

@@ -544,11 +544,25 @@ class _Training:
                 f'{path} cannot be read ({type(error).__name__}), expected the checkpoint of an '
                 'interrupted training; remove it and train without --resume.'
             ) from None
+        if not isinstance(saved, dict) or 'config' not in saved:
+            raise ModelError(
+                f'{path} holds no training, expected the checkpoint of an interrupted training; '
+                'remove it and train without --resume.'
+            )
         if saved['config'] != json.dumps(asdict(self.config), sort_keys=True):
             raise ModelError(
                 f'{path} was made with other options, expected the same ones; '
                 'repeat them or train without --resume.'
             )
+        try:
+            return self._restore(saved)
+        except (AttributeError, LookupError, TypeError, ValueError, RuntimeError) as error:
+            raise ModelError(
+                f'{path} does not fit this training ({type(error).__name__}), expected a '
+                'checkpoint of this release; remove it and train without --resume.'
+            ) from None
+
+    def _restore(self, saved: dict[str, Any]) -> int:
         rng = np.random.default_rng([self.config.seed, 17, self.rank])
         extra = max(self.config.wearers // 10, 4)
         targets = draw_gaits(rng, self.config.wearers // self.world + extra)
