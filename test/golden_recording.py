@@ -69,15 +69,17 @@ def estimate(path: Path) -> np.ndarray:
 def digest(rows: np.ndarray) -> dict[str, Any]:
     """Return how many rows of each status there are, and five numbers of every signal.
 
-    These are mean, standard deviation, least, greatest and a value two thirds of the way.
+    These are mean, standard deviation, least, greatest and the value two thirds of the way, zero
+    where it is not known.
     """
     signals = {}
     for name in rows.dtype.names or ():
         if rows[name].dtype.kind == 'f' and name != 'time' and np.isfinite(rows[name]).any():
             column = rows[name].astype(np.float64).reshape(len(rows), -1)
-            middle = column[2 * len(rows) // 3]
-            known = column[np.isfinite(column)]
-            numbers = (known.mean(), known.std(), known.min(), known.max(), np.nanmean(middle))
+            later = column[2 * len(rows) // 3]
+            known, later = column[np.isfinite(column)], later[np.isfinite(later)]
+            middle = later.mean() if len(later) else 0.0
+            numbers = (known.mean(), known.std(), known.min(), known.max(), middle)
             signals[name] = [float(f'{number:.7g}') for number in numbers]
     levels, counts = np.unique(rows['status'], return_counts=True)
     return {
