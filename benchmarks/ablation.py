@@ -1,4 +1,4 @@
-"""Train short runs with one thing removed at a time, and print what that costs.
+"""Train short runs with one thing removed or changed at a time, and print what that costs.
 
 Run `python benchmarks/ablation.py [DATA] [--docs docs/accuracy.md]`. All runs share the same
 synthetic motions, seed and number of steps; they are far shorter than the shipped training, so
@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
 import sys
 import tempfile
 import time
@@ -80,6 +81,9 @@ ABLATIONS = (
     Ablation('inclination filter', weights={'inclination': 0.0}, inclination=False),
     Ablation('unusual styles', styles=False),
     Ablation('episodes', config={'episodes': 0}),
+    Ablation('inclination loss, a third left', weights={'inclination': 0.1}),
+    Ablation('none, but thrice the inclination loss', weights={'inclination': 0.9}),
+    Ablation('contact loss, two fifths left', weights={'contact': 0.2}),
 )  # fmt: skip
 
 
@@ -173,7 +177,7 @@ def _table(rows: Sequence[Ablation], arguments: argparse.Namespace) -> str:
     shared: Shared | None = None
     sets: dict[str, Scored] = {}
     for row in rows:
-        place = arguments.cache / f'{row.name.replace(": ", "_").replace(" ", "_")}.json'
+        place = arguments.cache / f'{re.sub("[^a-z]+", "_", row.name)}.json'
         kept = json.loads(place.read_text()) if place.exists() else {}
         if kept.get('settings') == json.loads(json.dumps(settings)):
             results[row.name] = kept['scores']
