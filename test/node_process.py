@@ -25,6 +25,7 @@ from geometry_msgs.msg import WrenchStamped
 from lifecycle_msgs.srv import ChangeState, GetState
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.qos import DurabilityPolicy, QoSProfile, qos_profile_sensor_data
+from rosgraph_msgs.msg import Clock
 from sensor_msgs.msg import Imu, JointState
 from std_msgs.msg import String
 from std_srvs.srv import Trigger
@@ -137,6 +138,7 @@ class Wearer:
         self.executor = SingleThreadedExecutor(context=self.context)
         self.executor.add_node(self.node)
         self.received: dict[str, list[Any]] = defaultdict(list)
+        self._clock: Any = None
         self.publishers = {
             sensor: self.node.create_publisher(
                 Imu, f'imu/{sensor}/data_raw', qos_profile_sensor_data
@@ -199,6 +201,54 @@ class Wearer:
                 self.publish(sensor, stamp, instant[SENSORS.index(sensor)])
             self.spin(max(0.0, begin + (index + 1) * 0.01 - time.monotonic()))
         self.spin(rest_s)
+        return stamps
+
+    def play_in_step(
+        self,
+        samples: np.ndarray,
+        *,
+        start_ns: int,
+        sensors: Sequence[str] = SENSORS,
+        before: Callable[[int], None] | None = None,
+        answer: str = 'human/joint_states',
+        patience_s: float = 0.5,
+    ) -> np.ndarray:
+        """Publish samples (T, 7, 6) on a /clock of their own, each when the last was answered.
+
+        Nothing depends on how fast the machine is: the node runs with use_sim_time.
+
+        Args:
+            samples: one row a period.
+            start_ns: stamp of the first.
+            sensors: those that speak.
+            before: called with each stamp before its samples.
+            answer: topic of stamped messages to wait for.
+            patience_s: time to wait for one.
+
+        Returns:
+            The stamps (T,) in ns.
+
+        """
+        if self._clock is None:
+            self._clock = self.node.create_publisher(Clock, '/clock', 10)
+            self.wait_for(self._clock.get_subscription_count, 'the listener to /clock')
+        stamps = start_ns + PERIOD_NS * np.arange(len(samples))
+        answers = self.received[answer]
+        for stamp, instant in zip(stamps.tolist(), samples, strict=True):
+            now = Clock()
+            now.clock.sec, now.clock.nanosec = divmod(stamp, 10**9)
+            self._clock.publish(now)
+            if before is not None:
+                before(stamp)
+            for sensor in sensors:
+                self.publish(sensor, stamp, instant[SENSORS.index(sensor)])
+            end = time.monotonic() + patience_s
+            while time.monotonic() < end:
+                self.executor.spin_once(timeout_sec=0.05)
+                if answers and int(stamps_of(answers[-1:])[0]) >= stamp:
+                    break
+        # The status of an estimate comes after its joint states.
+        self.spin(0.2)
         return stamps
 
     def call(self, service: str, kind: Any = Trigger, request: Any = None) -> Any:

@@ -6,6 +6,7 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
+from diagnostic_msgs.msg import DiagnosticStatus
 from rclpy.clock import Clock
 
 from sspinnpose_ros.bags.imu_cdr import MalformedImuError
@@ -16,6 +17,7 @@ from sspinnpose_ros.core.pipeline import Outcome, Pipeline
 from sspinnpose_ros.core.recent_frames import RecentFrames
 from sspinnpose_ros.core.recent_residual import RecentResidual
 from sspinnpose_ros.core.recent_values import RecentValues
+from sspinnpose_ros.ros.device_input import DeviceInput
 from sspinnpose_ros.ros.diagnostics import Latency, SensorHealth, diagnostic_array
 from sspinnpose_ros.ros.imu_message import read_imu
 from sspinnpose_ros.ros.input_watch import InputWatch
@@ -42,6 +44,7 @@ class Session:
         name: str,
         hardware_id: str,
         values: Mapping[str, Any],
+        device: DeviceInput | None = None,
     ) -> None:
         """Begin without any sample.
 
@@ -54,6 +57,7 @@ class Session:
             name: put before every name in /diagnostics.
             hardware_id: of the wearer, in /diagnostics.
             values: of the parameters, by name.
+            device: whose torque is taken off the moments; None where none is worn.
 
         """
         self._clock = clock
@@ -61,6 +65,7 @@ class Session:
         self._recent = recent
         self._outputs = outputs
         self._watch = watch
+        self._device = device
         self._name = name
         self._hardware_id = hardware_id
         self._from_header = values['stamps'] == 'header'
@@ -112,6 +117,8 @@ class Session:
             return
         if self._origin_ns is None:
             self._origin_ns = stamp_ns
+            if self._device is not None:
+                self._device.origin_ns = stamp_ns
         stamp_s = 1e-9 * (stamp_ns - self._origin_ns)
         arrival_s = 1e-9 * (arrival_ns - self._origin_ns)
         self._watch.timers[sensor].note(
@@ -171,6 +178,7 @@ class Session:
             latency=self._latency,
             model=self._model,
             rate_hz=rate,
+            others=self._others(),
         )
         self._outputs.publish_diagnostics(message)
 
@@ -178,6 +186,13 @@ class Session:
         """Start the estimation afresh."""
         self._pipeline.reset(reason)
         self._residual.clear()
+        if self._device is not None:
+            self._device.clear()
+
+    def _others(self) -> list[DiagnosticStatus]:
+        if self._device is None:
+            return []
+        return [self._device.diagnose(prefix=self._name, hardware_id=self._hardware_id)]
 
     def _now_s(self, now_ns: int) -> float:
         return 0.0 if self._origin_ns is None else 1e-9 * (now_ns - self._origin_ns)
@@ -190,12 +205,16 @@ class Session:
 
     def _publish(self, outcome: Outcome, begin: float) -> None:
         self._framed = time.monotonic()
+        total = outcome.estimate
+        if self._device is not None:
+            outcome = self._device.share(outcome)
         self._outcome = self._said = outcome.status
-        if outcome.estimate is None:
+        if outcome.estimate is None or total is None:
             return
         assert self._origin_ns is not None
         stamp_ns = self._origin_ns + round(1e9 * outcome.frame.time_s)
         age_s = self._publish_estimate(outcome.estimate, stamp_ns, begin)
+        self._outputs.publish_total(total, stamp_ns)
         self._outputs.publish_status(
             outcome.status, stamp_ns=stamp_ns, age_s=age_s, residual=outcome.estimate.residual
         )
