@@ -37,7 +37,7 @@ from sspinnpose_ros.core.model_file import Model, save_model
 from sspinnpose_ros.core.network_step import expected_shapes
 from sspinnpose_ros.core.uncertainty import head_shapes
 
-PATIENCE_S = 30.0
+PATIENCE_S = float(os.environ.get('SSPINNPOSE_TEST_PATIENCE_S', '30'))
 """Time limit of anything that is waited for; a loaded machine may need seconds."""
 
 PERIOD_NS = 10_000_000
@@ -210,7 +210,7 @@ class Wearer:
         start_ns: int,
         sensors: Sequence[str] = SENSORS,
         before: Callable[[int], None] | None = None,
-        answer: str = 'human/joint_states',
+        answer: str | None = 'human/joint_states',
         patience_s: float = 0.5,
     ) -> np.ndarray:
         """Publish samples (T, 7, 6) on a /clock of their own, each when the last was answered.
@@ -222,34 +222,53 @@ class Wearer:
             start_ns: stamp of the first.
             sensors: those that speak.
             before: called with each stamp before its samples.
-            answer: topic of stamped messages to wait for.
+            answer: topic of stamped messages to wait for; None asks the node for its state now
+                and then, which it answers once it has heard what was sent.
             patience_s: time to wait for one.
 
         Returns:
             The stamps (T,) in ns.
 
         """
-        if self._clock is None:
-            self._clock = self.node.create_publisher(Clock, '/clock', 10)
-            self.wait_for(self._clock.get_subscription_count, 'the listener to /clock')
         stamps = start_ns + PERIOD_NS * np.arange(len(samples))
-        answers = self.received[answer]
-        for stamp, instant in zip(stamps.tolist(), samples, strict=True):
-            now = Clock()
-            now.clock.sec, now.clock.nanosec = divmod(stamp, 10**9)
-            self._clock.publish(now)
+        for index, (stamp, instant) in enumerate(zip(stamps.tolist(), samples, strict=True)):
+            self.tell_time(stamp)
             if before is not None:
                 before(stamp)
-            for sensor in sensors:
-                self.publish(sensor, stamp, instant[SENSORS.index(sensor)])
-            end = time.monotonic() + patience_s
-            while time.monotonic() < end:
-                self.executor.spin_once(timeout_sec=0.05)
-                if answers and int(stamps_of(answers[-1:])[0]) >= stamp:
-                    break
+            self.publish_instant(stamp, instant, sensors=sensors)
+            if answer is not None:
+                self.wait_for_stamp(answer, stamp, patience_s=patience_s)
+            elif index % 20 == 19:
+                self.state()
         # The status of an estimate comes after its joint states.
         self.spin(0.2)
         return stamps
+
+    def tell_time(self, now_ns: int) -> None:
+        """Set the clock of every node with use_sim_time."""
+        if self._clock is None:
+            self._clock = self.node.create_publisher(Clock, '/clock', 10)
+            self.wait_for(self._clock.get_subscription_count, 'the listener to /clock')
+        now = Clock()
+        now.clock.sec, now.clock.nanosec = divmod(now_ns, 10**9)
+        self._clock.publish(now)
+
+    def publish_instant(
+        self, stamp_ns: int, instant: np.ndarray, *, sensors: Sequence[str] = SENSORS
+    ) -> None:
+        """Publish one sample (7, 6) of some sensors."""
+        for sensor in sensors:
+            self.publish(sensor, stamp_ns, instant[SENSORS.index(sensor)])
+
+    def wait_for_stamp(self, topic: str, stamp_ns: int, *, patience_s: float = 0.5) -> bool:
+        """Wait until a message of this stamp or a later one came; return whether it did."""
+        answers = self.received[topic]
+        end = time.monotonic() + patience_s
+        while time.monotonic() < end:
+            self.executor.spin_once(timeout_sec=0.05)
+            if answers and int(stamps_of(answers[-1:])[0]) >= stamp_ns:
+                return True
+        return False
 
     def call(self, service: str, kind: Any = Trigger, request: Any = None) -> Any:
         client = self.node.create_client(kind, service)

@@ -150,7 +150,7 @@ def test_the_device_can_be_left_out(
 ) -> None:
     trial = with_device(plain, tmp_path / 'trial', names=('left', 'right'))
     found, said = estimated(monkeypatch, capsys, plain, trial, tmp_path / 'out', '--no-exo')
-    assert 'device' not in said
+    assert 'torque of the device' not in said
     assert f'moment_total_{HIP}' not in found
 
 

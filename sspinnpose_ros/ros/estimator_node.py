@@ -31,6 +31,7 @@ from sspinnpose_ros.core.errors import UserError
 from sspinnpose_ros.core.pipeline import Pipeline, PipelineConfig
 from sspinnpose_ros.core.recent_frames import RecentFrames
 from sspinnpose_ros.core.synchronizer import Synchronizer, SynchronizerConfig
+from sspinnpose_ros.ros.calibration_guide import CalibrationGuide
 from sspinnpose_ros.ros.conversions import TFMessage
 from sspinnpose_ros.ros.device_input import DeviceInput, driven_joints
 from sspinnpose_ros.ros.executor import make_executor
@@ -253,6 +254,12 @@ class EstimatorNode(LifecycleNode):
             recent=self._recent,
             outputs=self._outputs,
             watch=watch,
+            guide=CalibrationGuide(
+                pipeline=pipeline,
+                recent=self._recent,
+                sensors=wearer.sensors,
+                logger=self.get_logger(),
+            ),
             name=self.get_fully_qualified_name().strip('/'),
             hardware_id=self._hardware_id(),
             values=values,
@@ -308,6 +315,8 @@ class EstimatorNode(LifecycleNode):
         return device
 
     def _deactivate(self) -> None:
+        if self._session is not None:
+            self._session.stop()
         self._session = None
         for timer in self._timers_made:
             self.destroy_timer(timer)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Mapping
 from typing import Any
@@ -17,6 +18,8 @@ from sspinnpose_ros.core.pipeline import Outcome, Pipeline
 from sspinnpose_ros.core.recent_frames import RecentFrames
 from sspinnpose_ros.core.recent_residual import RecentResidual
 from sspinnpose_ros.core.recent_values import RecentValues
+from sspinnpose_ros.core.stream_timing import CountedRate
+from sspinnpose_ros.ros.calibration_guide import CalibrationGuide
 from sspinnpose_ros.ros.device_input import DeviceInput
 from sspinnpose_ros.ros.diagnostics import Latency, SensorHealth, diagnostic_array
 from sspinnpose_ros.ros.imu_message import read_imu
@@ -41,6 +44,7 @@ class Session:
         recent: RecentFrames,
         outputs: Outputs,
         watch: InputWatch,
+        guide: CalibrationGuide,
         name: str,
         hardware_id: str,
         values: Mapping[str, Any],
@@ -54,6 +58,7 @@ class Session:
             recent: takes every frame.
             outputs: publishers of the estimates.
             watch: told of every message.
+            guide: leads through the calibration where one is wanted.
             name: put before every name in /diagnostics.
             hardware_id: of the wearer, in /diagnostics.
             values: of the parameters, by name.
@@ -65,6 +70,7 @@ class Session:
         self._recent = recent
         self._outputs = outputs
         self._watch = watch
+        self._guide = guide
         self._device = device
         self._name = name
         self._hardware_id = hardware_id
@@ -82,9 +88,9 @@ class Session:
         self._origin_ns: int | None = None
         self._last_stamp_ns: int | None = None
         self._outcome = self._said = EstimateStatus(Level.STALE, 'no estimate yet')
-        self._published = self._published_before = 0
-        self._diagnosed = self._estimated = self._framed = time.monotonic()
-        self._said_stale = self._diagnosed
+        self._published = 0
+        self._rate = CountedRate(now_s=math.nan)
+        self._estimated = self._framed = self._said_stale = time.monotonic()
 
     def on_imu(self, sensor: str, raw: bytes) -> None:
         """Take the bytes of one sensor_msgs/Imu."""
@@ -164,10 +170,8 @@ class Session:
         now_ns = self._clock.now().nanoseconds
         now_s = self._now_s(now_ns)
         self._watch.look(now_s=now_s)
-        now = time.monotonic()
-        published = self._published - self._published_before
-        rate = published / (now - self._diagnosed)
-        self._diagnosed, self._published_before = now, self._published
+        self._guide.look()
+        rate = self._rate.read(now_s=1e-9 * now_ns)
         message = diagnostic_array(
             prefix=self._name,
             hardware_id=self._hardware_id,
@@ -181,6 +185,16 @@ class Session:
             others=self._others(),
         )
         self._outputs.publish_diagnostics(message)
+
+    def stop(self) -> None:
+        """Say STALE a last time, so that nobody has to wait for the silence to show."""
+        last, now_ns = self._last_stamp_ns, self._clock.now().nanoseconds
+        self._outputs.publish_status(
+            EstimateStatus(Level.STALE, 'the node was deactivated'),
+            stamp_ns=last,
+            age_s=0.0 if last is None else 1e-9 * (now_ns - last),
+            residual=None,
+        )
 
     def reset(self, reason: str) -> None:
         """Start the estimation afresh."""
@@ -222,6 +236,7 @@ class Session:
         self._last_stamp_ns = stamp_ns
         self._estimated = self._framed
         self._published += 1
+        self._rate.note()
 
     def _publish_estimate(self, estimate: Estimate, stamp_ns: int, begin: float) -> float:
         """Publish the joint states first, as controllers wait for them, and return their age."""
