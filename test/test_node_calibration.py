@@ -145,6 +145,7 @@ def test_a_calibration_is_led_to_judged_saved_and_survives_a_restart(
         wearer = Wearer(domain)
         try:
             wearer.wait_until_heard()
+            wearer.get_in_step(samples[-80], until_ns=START_NS)
             wearer.play_in_step(samples[-80:], start_ns=START_NS)
             seen = np.array([state.effort for state in wearer.received['human/joint_states']])
         finally:

@@ -89,7 +89,7 @@ def node(domain: int, files: Path) -> Iterator[NodeProcess]:
 
 
 @pytest.fixture(scope='module')
-def wearer(domain: int, node: NodeProcess) -> Iterator[Wearer]:
+def wearer(domain: int, node: NodeProcess, samples: np.ndarray) -> Iterator[Wearer]:
     wearer = Wearer(domain)
     wearer.listen('human/joint_states_total', JointState, 100)
     wearer.device = wearer.node.create_publisher(
@@ -97,6 +97,7 @@ def wearer(domain: int, node: NodeProcess) -> Iterator[Wearer]:
     )
     wearer.wait_until_heard()
     wearer.wait_for(wearer.device.get_subscription_count, 'the listener to the device')
+    wearer.get_in_step(samples[0], until_ns=START_NS)
     yield wearer
     wearer.close()
 

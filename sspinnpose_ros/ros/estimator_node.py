@@ -12,6 +12,7 @@ from typing import Any
 
 import rclpy
 from rcl_interfaces.msg import SetParametersResult
+from rclpy.callback_groups import MutuallyExclusiveCallbackGroup
 from rclpy.clock import Clock, ClockType, JumpThreshold
 from rclpy.duration import Duration
 from rclpy.executors import ExternalShutdownException
@@ -239,6 +240,8 @@ class EstimatorNode(LifecycleNode):
             pipeline.reset('activated')
         pipeline.faults = ()
         self._recent.clear()
+        # A group keeps a reference to all it ever held, so each session has its own.
+        self._group = MutuallyExclusiveCallbackGroup()
         watch = InputWatch(
             topics=self._topics,
             pipeline=pipeline,
@@ -274,6 +277,7 @@ class EstimatorNode(LifecycleNode):
                     values[f'imu.{sensor}.topic'],
                     partial(session.on_imu, sensor),
                     SAMPLES,
+                    callback_group=self._group,
                     qos_overriding_options=QoSOverridingOptions.with_default_policies(),
                     raw=True,
                 )
@@ -281,8 +285,8 @@ class EstimatorNode(LifecycleNode):
         # A paused /clock must not silence the status, hence a clock of its own.
         steady = Clock(clock_type=ClockType.STEADY_TIME)
         self._timers_made = [
-            self.create_timer(TICK_S, session.tick, clock=steady),
-            self.create_timer(DIAGNOSTICS_S, session.diagnose, clock=steady),
+            self.create_timer(TICK_S, session.tick, self._group, clock=steady),
+            self.create_timer(DIAGNOSTICS_S, session.diagnose, self._group, clock=steady),
         ]
         if pipeline.estimator is None:
             self.get_logger().warning(
@@ -309,6 +313,7 @@ class EstimatorNode(LifecycleNode):
                 self._values['exo.topic'],
                 device.on_joint_states,
                 SAMPLES,
+                callback_group=self._group,
                 qos_overriding_options=QoSOverridingOptions.with_default_policies(),
             )
         )

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from geometry_msgs.msg import WrenchStamped
+from rclpy.callback_groups import MutuallyExclusiveCallbackGroup
 from rclpy.lifecycle import LifecycleNode
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 from rclpy.qos_overriding_options import QoSOverridingOptions
@@ -73,6 +74,8 @@ class Outputs:
         self._node = node
         self._prefix = frame_prefix
         self._with_joints = with_joints
+        # A group keeps a reference to all it ever held, so it goes when the publishers go.
+        self._group = MutuallyExclusiveCallbackGroup()
         self._all: list[Any] = []
         body = wearer.subject.body()
         self._joint_states = self._publisher(JointState, 'human/joint_states', STREAM)
@@ -121,6 +124,7 @@ class Outputs:
             kind,
             topic,
             qos,
+            callback_group=self._group,
             qos_overriding_options=QoSOverridingOptions.with_default_policies(),
         )
         self._all.append(publisher)
