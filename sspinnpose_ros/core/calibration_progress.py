@@ -7,9 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sspinnpose_ros.core.calibration import FULL_STRIDES, SLOWEST_LEGS_RAD_S, WEAKEST_REPEAT
+from sspinnpose_ros.core.calibration import FULL_STRIDES
 from sspinnpose_ros.core.calibration_input import LEG_SENSORS
 from sspinnpose_ros.core.standing import quiet_standing
+from sspinnpose_ros.core.steady_walk import SLOWEST_LEGS_RAD_S, WEAKEST_REPEAT
 from sspinnpose_ros.core.stride import longest_run, stride_period, walking
 
 WANTED_STANDING_S = 3.0
@@ -85,4 +86,4 @@ def _strides(legs: np.ndarray, *, step_s: float) -> float:
     if period == 0 or repeat < WEAKEST_REPEAT:
         return 0.0
     walk = longest_run(walking(angular_rate=legs, period=period))
-    return (walk.stop - walk.start) / period
+    return float((walk.stop - walk.start) / period)
