@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -99,6 +99,45 @@ def restamp_bag(source: Path, target: Path, *, topic: str, offset_s: int) -> Non
                 message.header.stamp.sec += offset_s
                 raw = bytes(store.serialize_cdr(message, connection.msgtype))
             writer.write(connections[connection.id], time, raw)
+
+
+def add_joint_states(
+    source: Path,
+    target: Path,
+    *,
+    topic: str,
+    stamp_ns: Sequence[int],
+    names: Sequence[str],
+    effort: np.ndarray,
+    delay_ns: int = 1_000_000,
+) -> None:
+    """Copy a bag with a JointState topic of efforts (n, names) more, recorded `delay_ns` late."""
+    store = get_typestore(Stores.ROS2_JAZZY)
+    kind = 'sensor_msgs/msg/JointState'
+    make = store.types
+    writer = Writer(target, version=9, storage_plugin=StoragePlugin.MCAP)
+    with Reader(source) as reader, writer:
+        connections = {
+            each.id: writer.add_connection(each.topic, each.msgtype, typestore=store)
+            for each in reader.connections
+        }
+        messages = [(time, connections[c.id], bytes(raw)) for c, time, raw in reader.messages()]
+        added = writer.add_connection(topic, kind, typestore=store)
+        for stamp, values in zip(stamp_ns, effort, strict=True):
+            message = make[kind](
+                header=make['std_msgs/msg/Header'](
+                    stamp=make['builtin_interfaces/msg/Time'](*divmod(int(stamp), 10**9)),
+                    frame_id='',
+                ),
+                name=list(names),
+                position=np.array([]),
+                velocity=np.array([]),
+                effort=np.asarray(values, dtype=np.float64),
+            )
+            raw = bytes(store.serialize_cdr(message, kind))
+            messages.append((int(stamp) + delay_ns, added, raw))
+        for time, connection, raw in sorted(messages, key=lambda each: each[0]):
+            writer.write(connection, time, raw)
 
 
 def write_text_bag(path: Path) -> None:

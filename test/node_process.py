@@ -25,6 +25,7 @@ from geometry_msgs.msg import WrenchStamped
 from lifecycle_msgs.srv import ChangeState, GetState
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.qos import DurabilityPolicy, QoSProfile, qos_profile_sensor_data
+from rosgraph_msgs.msg import Clock
 from sensor_msgs.msg import Imu, JointState
 from std_msgs.msg import String
 from std_srvs.srv import Trigger
@@ -36,7 +37,7 @@ from sspinnpose_ros.core.model_file import Model, save_model
 from sspinnpose_ros.core.network_step import expected_shapes
 from sspinnpose_ros.core.uncertainty import head_shapes
 
-PATIENCE_S = 30.0
+PATIENCE_S = float(os.environ.get('SSPINNPOSE_TEST_PATIENCE_S', '30'))
 """Time limit of anything that is waited for; a loaded machine may need seconds."""
 
 PERIOD_NS = 10_000_000
@@ -137,6 +138,7 @@ class Wearer:
         self.executor = SingleThreadedExecutor(context=self.context)
         self.executor.add_node(self.node)
         self.received: dict[str, list[Any]] = defaultdict(list)
+        self._clock: Any = None
         self.publishers = {
             sensor: self.node.create_publisher(
                 Imu, f'imu/{sensor}/data_raw', qos_profile_sensor_data
@@ -200,6 +202,98 @@ class Wearer:
             self.spin(max(0.0, begin + (index + 1) * 0.01 - time.monotonic()))
         self.spin(rest_s)
         return stamps
+
+    def play_in_step(
+        self,
+        samples: np.ndarray,
+        *,
+        start_ns: int,
+        sensors: Sequence[str] = SENSORS,
+        before: Callable[[int], None] | None = None,
+        answer: str | None = 'human/joint_states',
+        patience_s: float = 0.5,
+    ) -> np.ndarray:
+        """Publish samples (T, 7, 6) on a /clock of their own, each when the last was answered.
+
+        Nothing depends on how fast the machine is: the node runs with use_sim_time.
+
+        Args:
+            samples: one row a period.
+            start_ns: stamp of the first.
+            sensors: those that speak.
+            before: called with each stamp before its samples.
+            answer: topic of stamped messages to wait for; None asks the node for its state now
+                and then, which it answers once it has heard what was sent.
+            patience_s: time to wait for one.
+
+        Returns:
+            The stamps (T,) in ns.
+
+        """
+        stamps = start_ns + PERIOD_NS * np.arange(len(samples))
+        for index, (stamp, instant) in enumerate(zip(stamps.tolist(), samples, strict=True)):
+            self.tell_time(stamp)
+            if before is not None:
+                before(stamp)
+            self.publish_instant(stamp, instant, sensors=sensors)
+            if answer is not None:
+                self.wait_for_stamp(answer, stamp, patience_s=patience_s)
+            elif index % 20 == 19:
+                self.state()
+        # The status of an estimate comes after its joint states.
+        self.spin(0.2)
+        return stamps
+
+    def get_in_step(self, instant: np.ndarray, *, until_ns: int) -> None:
+        """Publish one sample (7, 6) until it is answered again and again, then start afresh.
+
+        Best-effort messages get lost until both sides have found each other.
+
+        Args:
+            instant: of all sensors.
+            until_ns: what comes next may be stamped with this.
+
+        """
+        answered = 0
+        for index in range(-400, 0):
+            stamp = until_ns + index * PERIOD_NS
+            self.tell_time(stamp)
+            # A sample that is repeated to the last bit counts as one sent twice.
+            self.publish_instant(stamp, instant + 1e-6 * (index % 2))
+            answered = answered + 1 if self.wait_for_stamp('human/joint_states', stamp) else 0
+            if answered == 5:
+                assert self.call('sspinnpose/reset').success
+                for messages in self.received.values():
+                    if messages and hasattr(messages[0], 'header'):
+                        messages.clear()
+                return
+        raise AssertionError('the node does not answer')
+
+    def tell_time(self, now_ns: int) -> None:
+        """Set the clock of every node with use_sim_time."""
+        if self._clock is None:
+            self._clock = self.node.create_publisher(Clock, '/clock', 10)
+            self.wait_for(self._clock.get_subscription_count, 'the listener to /clock')
+        now = Clock()
+        now.clock.sec, now.clock.nanosec = divmod(now_ns, 10**9)
+        self._clock.publish(now)
+
+    def publish_instant(
+        self, stamp_ns: int, instant: np.ndarray, *, sensors: Sequence[str] = SENSORS
+    ) -> None:
+        """Publish one sample (7, 6) of some sensors."""
+        for sensor in sensors:
+            self.publish(sensor, stamp_ns, instant[SENSORS.index(sensor)])
+
+    def wait_for_stamp(self, topic: str, stamp_ns: int, *, patience_s: float = 0.5) -> bool:
+        """Wait until a message of this stamp or a later one came; return whether it did."""
+        answers = self.received[topic]
+        end = time.monotonic() + patience_s
+        while time.monotonic() < end:
+            self.executor.spin_once(timeout_sec=0.05)
+            if answers and int(stamps_of(answers[-1:])[0]) >= stamp_ns:
+                return True
+        return False
 
     def call(self, service: str, kind: Any = Trigger, request: Any = None) -> Any:
         client = self.node.create_client(kind, service)

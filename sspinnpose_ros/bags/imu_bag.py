@@ -73,6 +73,26 @@ class ImuBag:
         begin = min(reader.start_time for reader in self._readers)
         return max(0.0, (max(reader.end_time for reader in self._readers) - begin) * 1e-9)
 
+    @property
+    def topic_kinds(self) -> dict[str, str]:
+        """Message type of every topic that holds messages."""
+        return {
+            connection.topic: connection.msgtype
+            for reader in self._readers
+            for connection in reader.connections
+            if connection.msgcount
+        }
+
+    def raw_messages(self, topic: str) -> Iterator[tuple[int, bytes]]:
+        """Yield the time of recording in ns and the bytes of each message of any topic.
+
+        Raises:
+            RecordingError: for damaged files.
+
+        """
+        for _, time, data in self._messages({topic}):
+            yield time, data
+
     def message_count(self, sensors: Sequence[str] | None = None) -> int:
         """Count the messages of some sensors, or of all."""
         return sum(self._counts[self.topics[s]] for s in sensors or self.sensors)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from sspinnpose_ros.bags.device_bag import DevicePlayback
 from sspinnpose_ros.bags.imu_bag import ImuBag
 from sspinnpose_ros.bags.reference import ESTIMATE_ROW, EstimateTable
 from sspinnpose_ros.bags.result_bag import ResultBag
@@ -63,6 +64,7 @@ def recorded_outcomes(
     realtime_factor: float | None = None,
     progress: Callable[[int], None] | None = None,
     remark: Callable[[str], None] | None = None,
+    hear: Callable[[float], None] | None = None,
 ) -> Iterator[Outcome]:
     """Push a recording through the node's pipeline.
 
@@ -75,6 +77,7 @@ def recorded_outcomes(
         realtime_factor: pace, in recorded seconds per second; as fast as possible when None.
         progress: called with the number of messages read since the last call.
         remark: called with sentences about what is odd but not fatal, at the end.
+        hear: called with the time of recording of every sample before it is used, s.
 
     Yields:
         The outcomes in order of time.
@@ -107,6 +110,8 @@ def recorded_outcomes(
             wait = begin + (arrival_s - first) / realtime_factor - time.monotonic()
             if wait > 0.0:
                 time.sleep(wait)
+        if hear is not None:
+            hear(arrival_s)
         streams.note(sensor, stamp_s)
         pipeline.push(sensor=sensor, stamp_s=stamp_s, sample=sample, arrival_s=arrival_s)
         for outcome in pipeline.drain(now_s=arrival_s):
@@ -154,6 +159,7 @@ def estimate_recording(
     realtime_factor: float | None = None,
     progress: Callable[[int], None] | None = None,
     remark: Callable[[str], None] | None = None,
+    device: DevicePlayback | None = None,
 ) -> EstimateSummary:
     """Write the estimates of a recording as `bag/` and `estimate.npz`.
 
@@ -168,12 +174,13 @@ def estimate_recording(
         realtime_factor: as for `recorded_outcomes`.
         progress: as for `recorded_outcomes`.
         remark: as for `recorded_outcomes`.
+        device: whose torques are taken off the moments; the totals are written as well.
 
     Returns:
         What was done.
 
     Raises:
-        RecordingError: as for `recorded_outcomes`.
+        RecordingError: as for `recorded_outcomes` and `DevicePlayback.hear`.
 
     """
     begin = time.monotonic()
@@ -186,10 +193,12 @@ def estimate_recording(
         sensors=sensors,
         origin_ns=bag.origin_ns,
         with_sigma=estimator.tells_sigma,
+        with_total=device is not None,
     )
     with closing(EstimateTable(folder / 'rows.partial')) as table:
         try:
             rows: list[Outcome] = []
+            totals: list[Outcome] = []
             for outcome in recorded_outcomes(
                 bag,
                 estimator=estimator,
@@ -199,21 +208,26 @@ def estimate_recording(
                 realtime_factor=realtime_factor,
                 progress=progress,
                 remark=remark,
+                hear=None if device is None else device.hear,
             ):
-                result.append(outcome)
+                total = outcome
+                if device is not None:
+                    outcome = device.share(total)
+                result.append(outcome, total=total)
                 rows.append(outcome)
+                totals.append(total)
                 frames += 1
                 estimates += outcome.estimate is not None
                 warnings += outcome.status.level == Level.WARN
                 if len(rows) == ROWS:
-                    table.append(estimate_rows(rows))
-                    rows = []
-            table.append(estimate_rows(rows))
+                    table.append(estimate_rows(rows, totals=totals))
+                    rows, totals = [], []
+            table.append(estimate_rows(rows, totals=totals))
             result.close()
         except BaseException:
             result.abort()
             raise
-        table.save(folder / ESTIMATE)
+        table.save(folder / ESTIMATE, with_total=device is not None)
     return EstimateSummary(
         frames=frames,
         estimates=estimates,
@@ -223,11 +237,14 @@ def estimate_recording(
     )
 
 
-def estimate_rows(outcomes: Sequence[Outcome]) -> np.ndarray:
+def estimate_rows(
+    outcomes: Sequence[Outcome], *, totals: Sequence[Outcome] | None = None
+) -> np.ndarray:
     """Arrange outcomes as rows of `ESTIMATE_ROW`, NaN where there is no estimate.
 
     Args:
         outcomes: (n) in order of time.
+        totals: (n) the same before the torque of a device was taken off; by default `outcomes`.
 
     Returns:
         (n,) rows.
@@ -245,6 +262,7 @@ def estimate_rows(outcomes: Sequence[Outcome]) -> np.ndarray:
         return rows
     q, qd = np.stack([e.q for e in estimates]), np.stack([e.qd for e in estimates])
     effort = np.stack([e.effort for e in estimates])
+    total = np.stack([o.estimate.effort for o in totals or outcomes if o.estimate is not None])
     force = np.stack([e.ground_force for e in estimates])
     pressure = np.stack([e.cop_forward for e in estimates])
     angle_sigma = np.stack([e.angle_sigma for e in estimates])
@@ -261,6 +279,7 @@ def estimate_rows(outcomes: Sequence[Outcome]) -> np.ndarray:
         columns[f'angle_{joint}'] = q[:, 3 + index]
         columns[f'velocity_{joint}'] = qd[:, 3 + index]
         columns[f'moment_{joint}'] = effort[:, index]
+        columns[f'moment_total_{joint}'] = total[:, index]
         columns[f'sigma_angle_{joint}'] = angle_sigma[:, index]
         columns[f'sigma_moment_{joint}'] = effort_sigma[:, index]
     for index, side in enumerate(SIDES):

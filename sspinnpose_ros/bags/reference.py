@@ -16,6 +16,7 @@ from sspinnpose_ros.core.errors import RecordingError
 
 TIME = 'time'
 STATUS = 'status'
+TOTAL = 'moment_total_'
 SMALL_BYTES = 64 * 2**20
 LARGEST_RATIO = 100
 """Archives that unpack to more than this many times their size are no measurements."""
@@ -39,11 +40,13 @@ ESTIMATE_ROW = np.dtype(
         ('position_pelvis_up', 'f4'),
         ('residual', 'f4', (len(SENSORS), 3)),
         ('present', '?', (len(SENSORS),)),
+        *((f'moment_total_{joint}', 'f4') for joint in JOINTS),
         (STATUS, 'u1'),
     ]
 )
 """Columns of estimate.npz: s, rad, rad/s, N m, N, m; `sigma_*` in the unit of what they belong to,
-NaN from a model without uncertainty; residuals as `Estimate`; `status` as the levels of
+NaN from a model without uncertainty; `moment_*` without, `moment_total_*` with the torque of a
+worn device, the latter only where there is one; residuals as `Estimate`; `status` as the levels of
 diagnostic_msgs/DiagnosticStatus."""
 
 
@@ -66,15 +69,19 @@ class EstimateTable:
         self._file.write(rows.tobytes())
         self._rows += len(rows)
 
-    def save(self, path: Path) -> None:
-        """Write the columns of all rows to an npz file."""
+    def save(self, path: Path, *, with_total: bool = False) -> None:
+        """Write the columns of all rows to an npz file; `moment_total_*` only `with_total`."""
         self._file.flush()
         rows = (
             np.memmap(self._scratch, dtype=ESTIMATE_ROW, mode='r')
             if self._rows
             else np.empty(0, dtype=ESTIMATE_ROW)
         )
-        columns: dict[str, Any] = {name: rows[name] for name in ESTIMATE_ROW.names or ()}
+        columns: dict[str, Any] = {
+            name: rows[name]
+            for name in ESTIMATE_ROW.names or ()
+            if with_total or not name.startswith(TOTAL)
+        }
         np.savez(path, **columns)
 
 
@@ -183,6 +190,28 @@ def load_estimate(path: Path) -> dict[str, np.ndarray]:
                     f'{name} in {path} has shape {values.shape}, expected {shape}; estimate again.'
                 )
     return arrays
+
+
+def net_moments(arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Return arrays whose `moment_*` are those of person and device together.
+
+    A laboratory measures only these, so an estimate is compared with it by them.
+
+    Args:
+        arrays: of an estimate or a reference, by name.
+
+    Returns:
+        The same arrays, `moment_*` from `moment_total_*` where these are there.
+
+    """
+    return {
+        **arrays,
+        **{
+            f'moment_{name.removeprefix(TOTAL)}': values
+            for name, values in arrays.items()
+            if name.startswith(TOTAL)
+        },
+    }
 
 
 def save_reference(path: Path, arrays: Mapping[str, Any]) -> None:

@@ -79,6 +79,7 @@ class ResultBag:
         sensors: Sequence[str],
         origin_ns: int,
         with_sigma: bool,
+        with_total: bool = False,
     ) -> None:
         """Make the recording and say what stays: the skeleton and where the sensors sit.
 
@@ -90,6 +91,8 @@ class ResultBag:
             sensors: those that the estimates are made of.
             origin_ns: header stamp of time zero, ns.
             with_sigma: whether the estimates have sigmas.
+            with_total: whether a device is worn, so that the net moments have a topic of their
+                own.
 
         """
         self._store = get_typestore(TYPES)
@@ -97,6 +100,7 @@ class ResultBag:
         self._sensors = tuple(sensors)
         self._last_stamp_ns: int | None = None
         self._pending: list[Outcome] = []
+        self._totals: list[Outcome] = []
         self._writer = Writer(path, version=BAG_VERSION, storage_plugin=StoragePlugin.MCAP)
         self._writer.set_compression(CompressionMode.STORAGE, CompressionFormat.ZSTD)
         self._writer.open()
@@ -114,6 +118,11 @@ class ResultBag:
             self._connect(f'/human/wrench/foot_{side}', 'geometry_msgs/msg/WrenchStamped')
             for side in SIDES
         ]
+        self._total = (
+            [self._connect('/human/joint_states_total', 'sensor_msgs/msg/JointState')]
+            if with_total
+            else []
+        )
         self._with_sigma = with_sigma
         self._sigmas = self._sigma_connections() if with_sigma else []
         self._tf = self._connect('/tf', 'tf2_msgs/msg/TFMessage')
@@ -124,9 +133,17 @@ class ResultBag:
         self._wrench_sigma_template = self._force_sigma_template()
         self._tf_template = self._skeleton_template(resting_poses(body=body))
 
-    def append(self, outcome: Outcome) -> None:
-        """Take one outcome; without an estimate only its status is written."""
+    def append(self, outcome: Outcome, *, total: Outcome | None = None) -> None:
+        """Take one outcome; without an estimate only its status is written.
+
+        Args:
+            outcome: of one frame.
+            total: the same before the torque of a device was taken off, where there is one.
+
+        """
         self._pending.append(outcome)
+        if self._total:
+            self._totals.append(outcome if total is None else total)
         if len(self._pending) == BLOCK:
             self._write_pending()
 
@@ -141,6 +158,7 @@ class ResultBag:
 
     def _write_pending(self) -> None:
         pending, self._pending = self._pending, []
+        totals, self._totals = self._totals, []
         estimates = [outcome.estimate for outcome in pending if outcome.estimate is not None]
         rows: Iterator[tuple[bytes, ...]] = iter(())
         if estimates:
@@ -162,9 +180,10 @@ class ResultBag:
                     stamp_ns=stamp_ns, values=np.concatenate([q[:, :2], y, w], -1)
                 ),
                 *sigmas,
+                *self._total_rows(totals, stamp_ns=stamp_ns),
                 strict=True,
             )
-        connections = (self._joints, *self._wrenches, self._tf, *self._sigmas)
+        connections = (self._joints, *self._wrenches, self._tf, *self._sigmas, *self._total)
         for outcome in pending:
             time = int(self._stamp_ns(np.float64(outcome.frame.time_s)))
             if outcome.estimate is not None:
@@ -175,6 +194,13 @@ class ResultBag:
                 outcome, sensors=self._sensors, last_stamp_ns=self._last_stamp_ns
             )
             self._writer.write(self._status, time, status)
+
+    def _total_rows(self, totals: Sequence[Outcome], *, stamp_ns: np.ndarray) -> list[list[bytes]]:
+        estimates = [outcome.estimate for outcome in totals if outcome.estimate is not None]
+        if not estimates:
+            return []
+        values = np.stack([np.concatenate([e.q[3:], e.qd[3:], e.effort]) for e in estimates])
+        return [self._joint_template.fill(stamp_ns=stamp_ns, values=values)]
 
     def _sigma_connections(self) -> list[Connection]:
         return [

@@ -11,6 +11,7 @@ from sspinnpose_ros.cli.options import (
     FiniteRange,
     bag_argument,
     calibration_option,
+    exo_options,
     model_option,
     output_option,
     overwrite_option,
@@ -38,6 +39,7 @@ RESULT = ('bag', 'estimate.npz', 'subject.yaml', 'calibration.yaml')
     type=FiniteRange(min=0.0, min_open=True),
     help='Pace: 1 runs as the recording did, 10 ten times faster. Default: as fast as possible.',
 )
+@exo_options
 @skip_bad_samples_option
 @output_option(metavar='OUT', text='Folder to make: bag/ (rosbag2) and estimate.npz.')
 @overwrite_option
@@ -50,6 +52,9 @@ def estimate(
     topics: Mapping[str, str],
     time_offset_s: Mapping[str, float],
     realtime_factor: float | None,
+    exo_topic: str | None,
+    exo_joints: Mapping[str, tuple[str, float]],
+    no_exo: bool,
     skip_bad_samples: bool,
     output: Path,
     overwrite: bool,
@@ -58,8 +63,10 @@ def estimate(
 
     BAG is a rosbag2 recording or a trial folder (bag/, subject.yaml). The estimate is the node's
     own: same synchronizer, same estimator. Without --calibration, sensors of unknown mounting
-    are calibrated from the recording first.
+    are calibrated from the recording first. Torques of a worn device in BAG are taken off the
+    moments, which are then the person's own.
     """
+    from sspinnpose_ros.bags.device_bag import DeviceJoint, DevicePlayback, find_device
     from sspinnpose_ros.bags.imu_bag import open_imu_bag
     from sspinnpose_ros.bags.recording_calibration import find_mounting
     from sspinnpose_ros.bags.recording_estimate import estimate_recording
@@ -82,6 +89,16 @@ def estimate(
             for sensor in bag.sensors
             if sensor in OPTIONAL_SENSORS
         ]
+        topic = (
+            None
+            if no_exo
+            else find_device(
+                bag,
+                topic=exo_topic,
+                joints={joint: DeviceJoint(*given) for joint, given in exo_joints.items()},
+            )
+        )
+        device = None if topic is None else DevicePlayback(bag, topic)
         subject = subject_of(trial, named=subject_path)
         model = load_model(model_path)
         found = find_mounting(
@@ -112,6 +129,7 @@ def estimate(
                 realtime_factor=realtime_factor,
                 progress=progress,
                 remark=remarks.append,
+                device=device,
             )
             save_subject(folder / 'subject.yaml', subject)
             if found.calibration is not None:
@@ -121,5 +139,16 @@ def estimate(
         f'{summary.elapsed_s:.1f} s ({summary.realtime_factor:.0f} times real time), '
         f'{summary.warnings} marked WARN, {summary.frames - summary.estimates} frames without.'
     )
+    if topic is not None and device is not None:
+        remarks.append(
+            f"Moments are the person's own: the torque of the device at {', '.join(topic.joints)} "
+            f'({topic.topic}) was taken off; moment_total_* and /human/joint_states_total hold '
+            'both together.'
+        )
+        if device.unknown:
+            remarks.append(
+                f'For {device.unknown} estimates a torque of the device was not known: their '
+                'moment there is 0 and their status WARN.'
+            )
     for remark in remarks:
         click.echo(remark)

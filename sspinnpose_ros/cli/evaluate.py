@@ -52,10 +52,11 @@ def evaluate(
 
     Prints the root-mean-square difference of joint angles (degrees), joint moments (BWBH%:
     100 times moment over mass, gravity and height) and ground reaction forces (%BW), as they are
-    and with the mean offset removed. No time shift is applied. REFERENCE.npz may be a trial
-    folder, and OUT an npz file.
+    and with the mean offset removed. No time shift is applied. Where a device was worn, moments
+    are compared with its torque in them, as a laboratory measures them. REFERENCE.npz may be a
+    trial folder, and OUT an npz file.
     """
-    from sspinnpose_ros.bags.reference import load_reference
+    from sspinnpose_ros.bags.reference import load_reference, net_moments
     from sspinnpose_ros.core.atomic_output import file_beside, require_free
     from sspinnpose_ros.core.errors import RecordingError
     from sspinnpose_ros.evaluation import metrics
@@ -68,7 +69,7 @@ def evaluate(
     estimated, reference = load_reference(file), load_reference(reference_path)
     subject = _subject(subject_path, reference_path=reference_path, estimate_path=estimate_path)
     result = metrics.evaluate(
-        estimate=estimated,
+        estimate=net_moments(estimated),
         reference=reference,
         mass_kg=subject.mass_kg,
         height_m=subject.height_m,

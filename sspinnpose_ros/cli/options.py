@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 import click
 
-from sspinnpose_ros.core.conventions import OPTIONAL_SENSORS, SENSOR_SETS, SENSORS
+from sspinnpose_ros.core.conventions import JOINTS, OPTIONAL_SENSORS, SENSOR_SETS, SENSORS
 
 LARGEST_TIME_OFFSET_S = 3600.0
 
@@ -116,6 +116,35 @@ def skip_bad_samples_option(command: Command) -> Command:
     )(command)
 
 
+def exo_options(command: Command) -> Command:
+    """Add --exo-topic, --exo-joint and --no-exo."""
+    for add in (
+        click.option(
+            '--no-exo',
+            is_flag=True,
+            help='Give the moments of person and device together, whatever the recording holds.',
+        ),
+        click.option(
+            '--exo-joint',
+            'exo_joints',
+            metavar='JOINT=NAME[*FACTOR]',
+            multiple=True,
+            callback=_parse_exo_joints,
+            help='A joint that a worn device drives, its name in the messages and what turns the '
+            'effort there into torque along the joint, e.g. knee_angle_r=right_knee*-1; may be '
+            'repeated. Default: all joints that the messages call as we do.',
+        ),
+        click.option(
+            '--exo-topic',
+            metavar='TOPIC',
+            help='Torque of a worn device (sensor_msgs/JointState), which is taken off the '
+            'moments. Default: the topic that ends in exo/joint_states, where there is one.',
+        ),
+    ):
+        command = add(command)
+    return command
+
+
 def output_option(*, metavar: str, text: str) -> Callable[[Command], Command]:
     """Add the required -o."""
     return click.option(
@@ -159,6 +188,27 @@ def _parse_time_offsets(
             )
         offsets[sensor] = offset_s
     return offsets
+
+
+def _parse_exo_joints(
+    context: click.Context, parameter: click.Parameter, value: tuple[str, ...]
+) -> dict[str, tuple[str, float]]:
+    joints: dict[str, tuple[str, float]] = {}
+    for pair in value:
+        joint, _, rest = pair.partition('=')
+        name, star, factor = rest.partition('*')
+        try:
+            number = float(factor) if star else 1.0
+        except ValueError:
+            number = 0.0
+        taken = any(name == other for other, _ in joints.values())
+        if joint not in JOINTS or not name or taken or not math.isfinite(number) or not number:
+            raise click.BadParameter(
+                f'{pair!r} is not JOINT=NAME or JOINT=NAME*FACTOR with a joint out of '
+                f'{", ".join(JOINTS)}, a name of its own and a factor other than 0.'
+            )
+        joints[joint] = (name, number)
+    return joints
 
 
 def _parse_sensors(

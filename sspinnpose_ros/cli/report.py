@@ -101,7 +101,7 @@ def report(
 
 def _load(estimate_path: Path, reference_path: Path | None, subject_path: Path | None) -> Content:
     from sspinnpose_ros.bags.latency_log import read_latency_log
-    from sspinnpose_ros.bags.reference import load_estimate, load_reference
+    from sspinnpose_ros.bags.reference import load_estimate, load_reference, net_moments
     from sspinnpose_ros.core.calibration_file import load_calibration
     from sspinnpose_ros.core.errors import RecordingError, SubjectError
     from sspinnpose_ros.core.subject import load_subject
@@ -124,7 +124,7 @@ def _load(estimate_path: Path, reference_path: Path | None, subject_path: Path |
     calibration_path, bag = estimate_path / 'calibration.yaml', estimate_path / 'bag'
     return Content(
         name=estimate_path.resolve().name,
-        estimate=load_estimate(estimate_path / 'estimate.npz'),
+        estimate=net_moments(load_estimate(estimate_path / 'estimate.npz')),
         subject=load_subject(subject_path),
         calibration=load_calibration(calibration_path) if calibration_path.exists() else None,
         latency=read_latency_log(bag) if bag.is_dir() else None,

@@ -21,5 +21,9 @@ class RecordingError(UserError):
     """Report a bag that lacks what the job needs or holds implausible measurements."""
 
 
+class DeviceError(UserError):
+    """Report a torque of a worn device that cannot be, or a joint that there is not."""
+
+
 class OutputError(UserError):
     """Report a place where a result cannot be written."""

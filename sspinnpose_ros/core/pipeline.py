@@ -77,6 +77,7 @@ class Pipeline:
         synchronizer: what samples go through.
         estimator: None while there is no calibration; may be replaced at any time.
         faults: sentences about signals that cannot be; while there are any, nothing is estimated.
+        instruction: what the wearer is to do while there is no calibration.
         unchecked: whether signals still wait to be looked at; estimates are then marked WARN.
 
     """
@@ -93,6 +94,7 @@ class Pipeline:
         self.estimator = estimator
         self.faults: tuple[str, ...] = ()
         self.unchecked = False
+        self.instruction = 'stand for some seconds, walk for twenty, then calibrate'
         self._config = config or PipelineConfig()
         self._worn = np.isin(SENSORS, list(synchronizer.statistics.sensors))
         self._state: EstimatorState | None = None
@@ -131,11 +133,7 @@ class Pipeline:
             self._state = None
         self._resets, self._last_time = resets, frame.time_s
         if self.estimator is None:
-            return self._without(
-                frame,
-                Level.ERROR,
-                'not calibrated: stand for some seconds, walk for twenty, then calibrate',
-            )
+            return self._without(frame, Level.ERROR, f'not calibrated: {self.instruction}')
         if self.faults:
             return self._without(frame, Level.ERROR, ' '.join(self.faults))
         if self._state is None:

@@ -26,6 +26,26 @@ class StreamTiming:
     silent_s: float
 
 
+class CountedRate:
+    """Count events and tell how many came a second between two readings."""
+
+    def __init__(self, *, now_s: float) -> None:
+        """Begin at an instant of any clock, s."""
+        self._count = 0
+        self._since = now_s
+
+    def note(self) -> None:
+        """Count one."""
+        self._count += 1
+
+    def read(self, *, now_s: float) -> float:
+        """Return the rate in Hz since the last reading, NaN where the clock did not go on."""
+        elapsed = now_s - self._since
+        rate = self._count / elapsed if elapsed > 0.0 else math.nan
+        self._count, self._since = 0, now_s
+        return rate
+
+
 class StreamTimer:
     """Take the stamps of one sensor and tell its rate, jitter and age."""
 
@@ -33,8 +53,7 @@ class StreamTimer:
         """Expect the first stamp."""
         self._intervals = RecentValues(capacity=512)
         self._last_stamp = self._last_arrival = -math.inf
-        self._count = 0
-        self._since = math.nan
+        self._rate = CountedRate(now_s=math.nan)
 
     @property
     def heard(self) -> bool:
@@ -56,7 +75,7 @@ class StreamTimer:
             self._intervals.append(interval)
         self._last_stamp = stamp_s
         self._last_arrival = arrival_s
-        self._count += 1
+        self._rate.note()
 
     def read(self, *, now_s: float) -> StreamTiming:
         """Sum up what was heard since the last reading.
@@ -65,12 +84,9 @@ class StreamTimer:
             now_s: on the clock of the stamps, s.
 
         """
-        elapsed = now_s - self._since
-        rate = self._count / elapsed if elapsed > 0.0 else math.nan
         low, high = self._intervals.percentiles(5.0, 95.0)
-        self._count, self._since = 0, now_s
         return StreamTiming(
-            rate_hz=rate,
+            rate_hz=self._rate.read(now_s=now_s),
             jitter_s=high - low,
             age_s=self.age_s(now_s=now_s),
             silent_s=self.silent_s(now_s=now_s),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
@@ -57,6 +57,7 @@ def diagnostic_array(
     latency: Latency,
     model: str,
     rate_hz: float,
+    others: Sequence[DiagnosticStatus] = (),
 ) -> DiagnosticArray:
     """Build the message.
 
@@ -70,6 +71,7 @@ def diagnostic_array(
         latency: of recent estimates.
         model: which one is in use.
         rate_hz: estimates a second since the last message.
+        others: of what else the node listens to.
 
     """
     message = DiagnosticArray()
@@ -84,6 +86,7 @@ def diagnostic_array(
             rate_hz=rate_hz,
         ),
         *(_sensor_status(prefix, sensor, health) for sensor, health in sensors.items()),
+        *others,
     ]
     for entry in message.status:
         entry.hardware_id = hardware_id

@@ -12,6 +12,7 @@ from typing import Any
 
 import rclpy
 from rcl_interfaces.msg import SetParametersResult
+from rclpy.callback_groups import MutuallyExclusiveCallbackGroup
 from rclpy.clock import Clock, ClockType, JumpThreshold
 from rclpy.duration import Duration
 from rclpy.executors import ExternalShutdownException
@@ -21,7 +22,7 @@ from rclpy.parameter import Parameter
 from rclpy.qos import QoSProfile, ReliabilityPolicy
 from rclpy.qos_overriding_options import QoSOverridingOptions
 from rclpy.signals import SignalHandlerOptions
-from sensor_msgs.msg import Imu
+from sensor_msgs.msg import Imu, JointState
 from std_srvs.srv import Trigger
 
 from sspinnpose_ros.core.calibration import calibrate
@@ -31,7 +32,9 @@ from sspinnpose_ros.core.errors import UserError
 from sspinnpose_ros.core.pipeline import Pipeline, PipelineConfig
 from sspinnpose_ros.core.recent_frames import RecentFrames
 from sspinnpose_ros.core.synchronizer import Synchronizer, SynchronizerConfig
+from sspinnpose_ros.ros.calibration_guide import CalibrationGuide
 from sspinnpose_ros.ros.conversions import TFMessage
+from sspinnpose_ros.ros.device_input import DeviceInput, driven_joints
 from sspinnpose_ros.ros.executor import make_executor
 from sspinnpose_ros.ros.input_watch import InputWatch
 from sspinnpose_ros.ros.outputs import Outputs
@@ -41,6 +44,7 @@ from sspinnpose_ros.ros.parameters import (
     check_frames,
     declare_parameters,
     read_parameters,
+    resolved_topic,
     resolved_topics,
     table_by_name,
     unknown_parameters,
@@ -160,6 +164,10 @@ class EstimatorNode(LifecycleNode):
         check_frames(values)
         wearer = load_wearer(values)
         self._topics = resolved_topics(self, values, wearer.sensors)
+        self._driven = driven_joints(values)
+        self._device_topic = resolved_topic(
+            self, values, name='exo.topic', example='exo/joint_states'
+        )
         if len(wearer.sensors) < values['min_sensors']:
             raise ParameterError(
                 f'The parameter sensors names {len(wearer.sensors)}, expected at least '
@@ -209,6 +217,7 @@ class EstimatorNode(LifecycleNode):
             hardware_id=self._hardware_id(),
             with_frames=self._with_frames(),
             with_joints=values['publish_joint_tf'],
+            with_total=bool(self._driven),
         )
 
     def _with_frames(self) -> bool:
@@ -231,22 +240,33 @@ class EstimatorNode(LifecycleNode):
             pipeline.reset('activated')
         pipeline.faults = ()
         self._recent.clear()
+        # A group keeps a reference to all it ever held, so each session has its own.
+        self._group = MutuallyExclusiveCallbackGroup()
+        watch = InputWatch(
+            topics=self._topics,
+            pipeline=pipeline,
+            recent=self._recent,
+            missing_topic_s=values['missing_topic_s'],
+            logger=self.get_logger(),
+            count_publishers=self.count_publishers,
+        )
+        device = self._listen_to_device(watch) if self._driven else None
         session = Session(
             clock=self.get_clock(),
             pipeline=pipeline,
             recent=self._recent,
             outputs=self._outputs,
-            watch=InputWatch(
-                topics=self._topics,
+            watch=watch,
+            guide=CalibrationGuide(
                 pipeline=pipeline,
                 recent=self._recent,
-                missing_topic_s=values['missing_topic_s'],
+                sensors=wearer.sensors,
                 logger=self.get_logger(),
-                count_publishers=self.count_publishers,
             ),
             name=self.get_fully_qualified_name().strip('/'),
             hardware_id=self._hardware_id(),
             values=values,
+            device=device,
         )
         self._session = session
         self._outputs.publish_fixed(wearer, self.get_clock().now().nanoseconds)
@@ -257,6 +277,7 @@ class EstimatorNode(LifecycleNode):
                     values[f'imu.{sensor}.topic'],
                     partial(session.on_imu, sensor),
                     SAMPLES,
+                    callback_group=self._group,
                     qos_overriding_options=QoSOverridingOptions.with_default_policies(),
                     raw=True,
                 )
@@ -264,8 +285,8 @@ class EstimatorNode(LifecycleNode):
         # A paused /clock must not silence the status, hence a clock of its own.
         steady = Clock(clock_type=ClockType.STEADY_TIME)
         self._timers_made = [
-            self.create_timer(TICK_S, session.tick, clock=steady),
-            self.create_timer(DIAGNOSTICS_S, session.diagnose, clock=steady),
+            self.create_timer(TICK_S, session.tick, self._group, clock=steady),
+            self.create_timer(DIAGNOSTICS_S, session.diagnose, self._group, clock=steady),
         ]
         if pipeline.estimator is None:
             self.get_logger().warning(
@@ -278,7 +299,29 @@ class EstimatorNode(LifecycleNode):
                 f'Listening to {", ".join(wearer.sensors)} with the model {values["model"]}.'
             )
 
+    def _listen_to_device(self, watch: InputWatch) -> DeviceInput:
+        device = DeviceInput(
+            joints=self._driven,
+            topic=self._device_topic,
+            timeout_s=self._values['exo.timeout_s'],
+            now_ns=lambda: self.get_clock().now().nanoseconds,
+            warn=watch.warn,
+        )
+        self._subscriptions_made.append(
+            self.create_subscription(
+                JointState,
+                self._values['exo.topic'],
+                device.on_joint_states,
+                SAMPLES,
+                callback_group=self._group,
+                qos_overriding_options=QoSOverridingOptions.with_default_policies(),
+            )
+        )
+        return device
+
     def _deactivate(self) -> None:
+        if self._session is not None:
+            self._session.stop()
         self._session = None
         for timer in self._timers_made:
             self.destroy_timer(timer)

@@ -64,7 +64,7 @@ class InputWatch:
     def refuse(self, sensor: str, sentence: str) -> None:
         """Count a message that cannot be used, and say why now and then."""
         self.refused[sensor] += 1
-        self._warn(f'message of {sensor}', sentence)
+        self.warn(f'message of {sensor}', sentence)
 
     def silent(self, *, now_s: float, limit_s: float) -> tuple[str, ...]:
         """Return the sensors that were not heard for `limit_s`, or never."""
@@ -95,7 +95,8 @@ class InputWatch:
         self._name_other_clocks(now_s)
         self._check_signals()
 
-    def _warn(self, about: str, sentence: str) -> None:
+    def warn(self, about: str, sentence: str) -> None:
+        """Log a sentence about a matter, at most every `WARNING_PERIOD_S`."""
         now = time.monotonic()
         if now - self._warned.get(about, -math.inf) >= WARNING_PERIOD_S:
             self._warned[about] = now
@@ -128,7 +129,7 @@ class InputWatch:
             if counts.not_finite
         ]
         if spoilt:
-            self._warn(
+            self.warn(
                 'numbers',
                 f'{", ".join(spoilt)} were NaN or infinite and were dropped; check the driver.',
             )
@@ -136,7 +137,7 @@ class InputWatch:
     def _name_stuck_sensors(self) -> None:
         for sensor, counts in self._pipeline.synchronizer.statistics.sensors.items():
             if counts.repeating_s >= STUCK_S:
-                self._warn(f'stuck {sensor}', stuck_sentence(sensor, counts.repeating_s))
+                self.warn(f'stuck {sensor}', stuck_sentence(sensor, counts.repeating_s))
 
     def _name_other_clocks(self, now_s: float) -> None:
         if self._named_clock:

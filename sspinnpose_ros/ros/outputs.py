@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from geometry_msgs.msg import WrenchStamped
+from rclpy.callback_groups import MutuallyExclusiveCallbackGroup
 from rclpy.lifecycle import LifecycleNode
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 from rclpy.qos_overriding_options import QoSOverridingOptions
@@ -54,6 +55,7 @@ class Outputs:
         hardware_id: str,
         with_frames: bool,
         with_joints: bool,
+        with_total: bool = False,
     ) -> None:
         """Create publishers and messages.
 
@@ -65,14 +67,21 @@ class Outputs:
             hardware_id: of human/status.
             with_frames: whether to publish /tf and /tf_static.
             with_joints: whether these hold the joints and the soles.
+            with_total: whether a device is worn, so that its torque and the person's own share
+                have a topic each.
 
         """
         self._node = node
         self._prefix = frame_prefix
         self._with_joints = with_joints
+        # A group keeps a reference to all it ever held, so it goes when the publishers go.
+        self._group = MutuallyExclusiveCallbackGroup()
         self._all: list[Any] = []
         body = wearer.subject.body()
         self._joint_states = self._publisher(JointState, 'human/joint_states', STREAM)
+        self._total = (
+            self._publisher(JointState, 'human/joint_states_total', STREAM) if with_total else None
+        )
         self._wrenches = [
             self._publisher(WrenchStamped, f'human/wrench/foot_{side}', STREAM) for side in SIDES
         ]
@@ -96,6 +105,7 @@ class Outputs:
                 with_joints=with_joints,
             )
         self._joint_state_message = JointStateMessage()
+        self._total_message = JointStateMessage()
         self._wrench_messages = WrenchMessages(frame_prefix=frame_prefix)
         self._uncertainty_message = UncertaintyMessage()
         self._wrench_sigma_messages = WrenchSigmaMessages(world_frame=frame_prefix + world_frame)
@@ -114,6 +124,7 @@ class Outputs:
             kind,
             topic,
             qos,
+            callback_group=self._group,
             qos_overriding_options=QoSOverridingOptions.with_default_policies(),
         )
         self._all.append(publisher)
@@ -128,6 +139,11 @@ class Outputs:
     def publish_joint_states(self, estimate: Estimate, stamp_ns: int) -> None:
         """Publish angles, velocities and moments."""
         self._joint_states.publish(self._joint_state_message.fill(estimate, stamp_ns))
+
+    def publish_total(self, estimate: Estimate, stamp_ns: int) -> None:
+        """Publish the net moments of person and device, where one is worn."""
+        if self._total is not None:
+            self._total.publish(self._total_message.fill(estimate, stamp_ns))
 
     def publish_wrenches(self, estimate: Estimate, stamp_ns: int) -> None:
         """Publish the ground reaction on both feet."""

@@ -22,7 +22,7 @@ from rclpy.impl.implementation_singleton import rclpy_implementation
 from rclpy.node import Node
 from rclpy.validate_full_topic_name import validate_full_topic_name
 
-from sspinnpose_ros.core.conventions import SENSORS
+from sspinnpose_ros.core.conventions import JOINTS, SENSORS
 from sspinnpose_ros.core.errors import UserError
 
 NOT_OURS = re.compile(r'use_sim_time|start_type_description_service|qos_overrides\..*')
@@ -230,6 +230,37 @@ PARAMETERS: tuple[Parameter, ...] = (
         range=(5.0, 600.0),
     ),
     Parameter(
+        'exo.topic',
+        'exo/joint_states',
+        'Topic of the torque that a worn device applies, sensor_msgs/JointState; heard only '
+        'where a name below is given.',
+    ),
+    Parameter(
+        'exo.timeout_s',
+        0.1,
+        'Time after its stamp for which a torque of the device is known; then the effort of its '
+        'joint is 0 and the status WARN [s].',
+        range=(0.005, 1.0),
+    ),
+    *(
+        Parameter(
+            f'exo.{joint}.name',
+            '',
+            f'Name that the device gives to {joint}; empty where it applies no torque there.',
+        )
+        for joint in JOINTS
+    ),
+    *(
+        Parameter(
+            f'exo.{joint}.factor',
+            1.0,
+            f'Turns the effort that the device reports into its torque along {joint}: -1 where '
+            'it counts the other way, a gear ratio where it reports the motor [1].',
+            range=(-1000.0, 1000.0),
+        )
+        for joint in JOINTS
+    ),
+    Parameter(
         'world_frame',
         'odom',
         'Frame in which the pelvis moves; it drifts forward, as REP-105 allows of odom.',
@@ -371,6 +402,30 @@ def check_frames(values: Mapping[str, Any]) -> None:
             )
 
 
+def resolved_topic(node: Node, values: Mapping[str, Any], *, name: str, example: str) -> str:
+    """Return the full topic that a parameter names, remapped.
+
+    Args:
+        node: whose namespace and remappings hold.
+        values: of the parameters, by name.
+        name: of the parameter.
+        example: a topic that would do.
+
+    Raises:
+        ParameterError: for a name that is no topic.
+
+    """
+    try:
+        topic = str(node.resolve_topic_name(values[name]))
+        validate_full_topic_name(topic)
+    except (InvalidTopicNameException, ValueError, rclpy_implementation.RCLError):
+        raise ParameterError(
+            f'The parameter {name} is {values[name]!r}, expected a topic name such as {example}: '
+            'letters, digits, _ and /, not beginning with a digit; correct it.'
+        ) from None
+    return topic
+
+
 def resolved_topics(
     node: Node, values: Mapping[str, Any], sensors: Sequence[str]
 ) -> dict[str, str]:
@@ -383,15 +438,7 @@ def resolved_topics(
     topics: dict[str, str] = {}
     for sensor in sensors:
         name = f'imu.{sensor}.topic'
-        try:
-            topic = str(node.resolve_topic_name(values[name]))
-            validate_full_topic_name(topic)
-        except (InvalidTopicNameException, ValueError, rclpy_implementation.RCLError):
-            raise ParameterError(
-                f'The parameter {name} is {values[name]!r}, expected a topic name such as '
-                f'imu/{sensor}/data_raw: letters, digits, _ and /, not beginning with a digit; '
-                'correct it.'
-            ) from None
+        topic = resolved_topic(node, values, name=name, example=f'imu/{sensor}/data_raw')
         twin = next((other for other, taken in topics.items() if taken == topic), None)
         if twin is not None:
             raise ParameterError(

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Mapping
 from typing import Any
 
+from diagnostic_msgs.msg import DiagnosticStatus
 from rclpy.clock import Clock
 
 from sspinnpose_ros.bags.imu_cdr import MalformedImuError
@@ -16,6 +18,9 @@ from sspinnpose_ros.core.pipeline import Outcome, Pipeline
 from sspinnpose_ros.core.recent_frames import RecentFrames
 from sspinnpose_ros.core.recent_residual import RecentResidual
 from sspinnpose_ros.core.recent_values import RecentValues
+from sspinnpose_ros.core.stream_timing import CountedRate
+from sspinnpose_ros.ros.calibration_guide import CalibrationGuide
+from sspinnpose_ros.ros.device_input import DeviceInput
 from sspinnpose_ros.ros.diagnostics import Latency, SensorHealth, diagnostic_array
 from sspinnpose_ros.ros.imu_message import read_imu
 from sspinnpose_ros.ros.input_watch import InputWatch
@@ -39,9 +44,11 @@ class Session:
         recent: RecentFrames,
         outputs: Outputs,
         watch: InputWatch,
+        guide: CalibrationGuide,
         name: str,
         hardware_id: str,
         values: Mapping[str, Any],
+        device: DeviceInput | None = None,
     ) -> None:
         """Begin without any sample.
 
@@ -51,9 +58,11 @@ class Session:
             recent: takes every frame.
             outputs: publishers of the estimates.
             watch: told of every message.
+            guide: leads through the calibration where one is wanted.
             name: put before every name in /diagnostics.
             hardware_id: of the wearer, in /diagnostics.
             values: of the parameters, by name.
+            device: whose torque is taken off the moments; None where none is worn.
 
         """
         self._clock = clock
@@ -61,6 +70,8 @@ class Session:
         self._recent = recent
         self._outputs = outputs
         self._watch = watch
+        self._guide = guide
+        self._device = device
         self._name = name
         self._hardware_id = hardware_id
         self._from_header = values['stamps'] == 'header'
@@ -77,9 +88,9 @@ class Session:
         self._origin_ns: int | None = None
         self._last_stamp_ns: int | None = None
         self._outcome = self._said = EstimateStatus(Level.STALE, 'no estimate yet')
-        self._published = self._published_before = 0
-        self._diagnosed = self._estimated = self._framed = time.monotonic()
-        self._said_stale = self._diagnosed
+        self._published = 0
+        self._rate = CountedRate(now_s=math.nan)
+        self._estimated = self._framed = self._said_stale = time.monotonic()
 
     def on_imu(self, sensor: str, raw: bytes) -> None:
         """Take the bytes of one sensor_msgs/Imu."""
@@ -112,6 +123,8 @@ class Session:
             return
         if self._origin_ns is None:
             self._origin_ns = stamp_ns
+            if self._device is not None:
+                self._device.origin_ns = stamp_ns
         stamp_s = 1e-9 * (stamp_ns - self._origin_ns)
         arrival_s = 1e-9 * (arrival_ns - self._origin_ns)
         self._watch.timers[sensor].note(
@@ -157,10 +170,8 @@ class Session:
         now_ns = self._clock.now().nanoseconds
         now_s = self._now_s(now_ns)
         self._watch.look(now_s=now_s)
-        now = time.monotonic()
-        published = self._published - self._published_before
-        rate = published / (now - self._diagnosed)
-        self._diagnosed, self._published_before = now, self._published
+        self._guide.look()
+        rate = self._rate.read(now_s=1e-9 * now_ns)
         message = diagnostic_array(
             prefix=self._name,
             hardware_id=self._hardware_id,
@@ -171,13 +182,31 @@ class Session:
             latency=self._latency,
             model=self._model,
             rate_hz=rate,
+            others=self._others(),
         )
         self._outputs.publish_diagnostics(message)
+
+    def stop(self) -> None:
+        """Say STALE a last time, so that nobody has to wait for the silence to show."""
+        last, now_ns = self._last_stamp_ns, self._clock.now().nanoseconds
+        self._outputs.publish_status(
+            EstimateStatus(Level.STALE, 'the node was deactivated'),
+            stamp_ns=last,
+            age_s=0.0 if last is None else 1e-9 * (now_ns - last),
+            residual=None,
+        )
 
     def reset(self, reason: str) -> None:
         """Start the estimation afresh."""
         self._pipeline.reset(reason)
         self._residual.clear()
+        if self._device is not None:
+            self._device.clear()
+
+    def _others(self) -> list[DiagnosticStatus]:
+        if self._device is None:
+            return []
+        return [self._device.diagnose(prefix=self._name, hardware_id=self._hardware_id)]
 
     def _now_s(self, now_ns: int) -> float:
         return 0.0 if self._origin_ns is None else 1e-9 * (now_ns - self._origin_ns)
@@ -190,12 +219,16 @@ class Session:
 
     def _publish(self, outcome: Outcome, begin: float) -> None:
         self._framed = time.monotonic()
+        total = outcome.estimate
+        if self._device is not None:
+            outcome = self._device.share(outcome)
         self._outcome = self._said = outcome.status
-        if outcome.estimate is None:
+        if outcome.estimate is None or total is None:
             return
         assert self._origin_ns is not None
         stamp_ns = self._origin_ns + round(1e9 * outcome.frame.time_s)
         age_s = self._publish_estimate(outcome.estimate, stamp_ns, begin)
+        self._outputs.publish_total(total, stamp_ns)
         self._outputs.publish_status(
             outcome.status, stamp_ns=stamp_ns, age_s=age_s, residual=outcome.estimate.residual
         )
@@ -203,6 +236,7 @@ class Session:
         self._last_stamp_ns = stamp_ns
         self._estimated = self._framed
         self._published += 1
+        self._rate.note()
 
     def _publish_estimate(self, estimate: Estimate, stamp_ns: int, begin: float) -> float:
         """Publish the joint states first, as controllers wait for them, and return their age."""
