@@ -9,7 +9,8 @@ import numpy as np
 from sspinnpose_ros.core.conventions import JOINTS, POSSIBLE_ANGLE_DEG, SENSORS
 from sspinnpose_ros.core.estimate import Estimate
 from sspinnpose_ros.core.estimate_status import EstimateStatus, Level, estimate_status
-from sspinnpose_ros.core.estimator import Estimator, EstimatorState
+from sspinnpose_ros.core.estimator import Estimator
+from sspinnpose_ros.core.estimator_state import EstimatorState
 from sspinnpose_ros.core.frame import Frame
 from sspinnpose_ros.core.recent_residual import RecentResidual
 from sspinnpose_ros.core.sensor_return import SensorReturn
