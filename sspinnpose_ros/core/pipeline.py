@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -192,7 +193,9 @@ class Pipeline:
         before = estimate.angle_sigma if self._angle_sigma is None else self._angle_sigma
         part = min(1.0, period_s / SIGMA_MEMORY_S)
         self._angle_sigma = before + part * (estimate.angle_sigma - before)
-        limit = np.deg2rad(self._config.largest_angle_sigma_deg)
+        limit = math.radians(self._config.largest_angle_sigma_deg)
+        if self._angle_sigma.max() <= limit:
+            return ()
         return tuple(
             joint
             for joint, sigma in zip(JOINTS, self._angle_sigma.tolist(), strict=True)
@@ -202,10 +205,11 @@ class Pipeline:
     def _impossible(self, estimate: Estimate) -> tuple[str, ...]:
         low, high = POSSIBLE_ANGLE_RAD
         angle = estimate.q[3:]
-        memory = IMPOSSIBLE_MEMORY_S * self.synchronizer.config.rate_hz
         outside = (angle < low) | (angle > high)
-        self._impossible_until[outside] = self._steps + memory
-        if not (self._impossible_until >= self._steps).any():
+        if outside.any():
+            memory = IMPOSSIBLE_MEMORY_S * self.synchronizer.config.rate_hz
+            self._impossible_until[outside] = self._steps + memory
+        elif self._impossible_until.max() < self._steps:
             return ()
         return tuple(
             joint
@@ -215,8 +219,8 @@ class Pipeline:
 
     def _unexplained(self, estimate: Estimate) -> tuple[str, ...]:
         self._residual.append(estimate.residual)
-        large = (self._residual.root_mean_square() > LARGEST_RESIDUAL).any(-1)
-        return tuple(np.asarray(SENSORS)[large].tolist()) if large.any() else ()
+        large = self._residual.root_mean_square() > LARGEST_RESIDUAL
+        return tuple(np.asarray(SENSORS)[large.any(-1)].tolist()) if large.any() else ()
 
     def _without(
         self, frame: Frame, level: Level, message: str, missing: tuple[str, ...] = ()
@@ -230,12 +234,9 @@ def _missing(names: tuple[str, ...]) -> str:
 
 
 def _is_finite(estimate: Estimate) -> bool:
-    return bool(
-        np.isfinite(estimate.q).all()
-        and np.isfinite(estimate.qd).all()
-        and np.isfinite(estimate.effort).all()
-        and np.isfinite(estimate.sole_wrench).all()
-        and not np.isinf(estimate.angle_sigma).any()
-        and not np.isinf(estimate.effort_sigma).any()
-        and not np.isinf(estimate.ground_force_sigma).any()
+    # A sum is finite if all that is summed is; an unknown sigma is NaN and may be.
+    certain = (estimate.q, estimate.qd, estimate.effort, estimate.sole_wrench)
+    sigmas = (estimate.angle_sigma, estimate.effort_sigma, estimate.ground_force_sigma)
+    return all(math.isfinite(each.sum()) for each in certain) and not any(
+        math.isinf(each.sum()) for each in sigmas
     )
