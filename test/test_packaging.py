@@ -185,7 +185,9 @@ def build_wheel(folder, **environment):
     if tuple(int(part) for part in metadata.version('setuptools').split('.')[:1]) < (71,):
         pytest.skip('setuptools here needs another package to build a wheel')
     source = copytree(
-        ROOT, folder / 'source', ignore=ignore_patterns('.*', '*.so', 'build', 'install', 'log', 'test')
+        ROOT,
+        folder / 'source',
+        ignore=ignore_patterns('.*', '*.so', 'build', 'install', 'log', 'test'),
     )
     options = ['-qq', '--no-deps', '--no-build-isolation', '--wheel-dir', folder]
     subprocess.run(
