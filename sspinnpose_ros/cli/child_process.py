@@ -44,6 +44,11 @@ class ChildProcess:
             self._lines.put(line.rstrip())
 
     @property
+    def pid(self) -> int:
+        """Number of the process."""
+        return self._process.pid
+
+    @property
     def code(self) -> int | None:
         """Exit code, None while the program runs."""
         return self._process.poll()
