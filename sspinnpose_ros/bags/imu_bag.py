@@ -162,7 +162,9 @@ class ImuBag:
                     yield time, connection.topic, data
 
         try:
-            for time, topic, data in merge(*(of(r) for r in self._readers), key=lambda m: m[0]):
+            parts = [of(reader) for reader in self._readers]
+            whole = parts[0] if len(parts) == 1 else merge(*parts, key=lambda m: m[0])
+            for time, topic, data in whole:
                 yield topic, time, data
         except Exception as error:
             raise _damaged(self.path, error) from None

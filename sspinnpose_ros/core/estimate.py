@@ -62,4 +62,4 @@ class Estimate:
     @property
     def has_sigma(self) -> bool:
         """Whether the sigmas are known."""
-        return not math.isnan(self.angle_sigma.sum())
+        return not math.isnan(sum(self.angle_sigma.tolist()))

@@ -160,6 +160,8 @@ class NativeStep:
         self._numbers = np.asarray(self._state).reshape(1).view('f8')
         self._square = self._state['residual_square']
         self.output: np.ndarray = self._estimate['output']
+        # What the memory holds already; states are never written to.
+        self._latest: EstimatorState | None = None
         self._function = code.sspinnpose_step
         self._function.restype = None
         self._arguments = [
@@ -194,17 +196,8 @@ class NativeStep:
             The following state and the estimate.
 
         """
-        before = state.inclination
-        turned, bias, last_rate, count, average = self._state_parts
-        turned[...] = before.turned
-        bias[...] = before.bias
-        last_rate[...] = before.last_rate
-        count[...] = before.count
-        average[...] = before.average
-        self._numbers[_FORWARD] = state.pelvis_forward
-        self._numbers[_SPEED] = state.last_speed
-        self._square[...] = state.residual_square
-        self._recurrent[...] = state.recurrent
+        if state is not self._latest:
+            self._load(state)
         self._imu[...] = frame.imu
         self._there[...] = there
         self._present[...] = chosen
@@ -223,6 +216,7 @@ class NativeStep:
             last_speed=float(self._numbers[_SPEED]),
             residual_square=after['residual_square'],
         )
+        self._latest = following
         return following, Estimate(
             time_s=frame.time_s,
             q=found['q'],
@@ -241,6 +235,19 @@ class NativeStep:
             effort_sigma=found['effort_sigma'],
             ground_force_sigma=found['ground_force_sigma'],
         )
+
+    def _load(self, state: EstimatorState) -> None:
+        before = state.inclination
+        turned, bias, last_rate, count, average = self._state_parts
+        turned[...] = before.turned
+        bias[...] = before.bias
+        last_rate[...] = before.last_rate
+        count[...] = before.count
+        average[...] = before.average
+        self._numbers[_FORWARD] = state.pelvis_forward
+        self._numbers[_SPEED] = state.last_speed
+        self._square[...] = state.residual_square
+        self._recurrent[...] = state.recurrent
 
 
 _FORWARD = sum(_STATE[name].itemsize for name in (_STATE.names or ())[:5]) // 8

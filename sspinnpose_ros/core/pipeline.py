@@ -194,7 +194,7 @@ class Pipeline:
         part = min(1.0, period_s / SIGMA_MEMORY_S)
         self._angle_sigma = before + part * (estimate.angle_sigma - before)
         limit = math.radians(self._config.largest_angle_sigma_deg)
-        if self._angle_sigma.max() <= limit:
+        if max(self._angle_sigma.tolist()) <= limit:
             return ()
         return tuple(
             joint
@@ -235,8 +235,10 @@ def _missing(names: tuple[str, ...]) -> str:
 
 def _is_finite(estimate: Estimate) -> bool:
     # A sum is finite if all that is summed is; an unknown sigma is NaN and may be.
-    certain = (estimate.q, estimate.qd, estimate.effort, estimate.sole_wrench)
-    sigmas = (estimate.angle_sigma, estimate.effort_sigma, estimate.ground_force_sigma)
-    return all(math.isfinite(each.sum()) for each in certain) and not any(
-        math.isinf(each.sum()) for each in sigmas
+    certain = (*estimate.q.tolist(), *estimate.qd.tolist(), *estimate.effort.tolist())
+    sigmas = (*estimate.angle_sigma.tolist(), *estimate.effort_sigma.tolist())
+    return (
+        math.isfinite(sum(certain) + sum(estimate.sole_wrench.ravel().tolist()))
+        and not math.isinf(sum(sigmas))
+        and not math.isinf(sum(estimate.ground_force_sigma.ravel().tolist()))
     )

@@ -145,13 +145,23 @@ def _cpu_s(pid: int) -> float:
     return (int(fields[11]) + int(fields[12])) / CLOCK_TICKS_PER_S
 
 
-def measure(probe: LatencyProbe, *, rate_hz: float, seconds: float, pid: int) -> dict[str, Any]:
+def measure(
+    probe: LatencyProbe, *, rate_hz: float, seconds: float, wait_s: float, pid: int
+) -> dict[str, Any]:
     """Play at a rate and sum up what came back.
 
+    Args:
+        probe: that plays.
+        rate_hz: of every sensor, Hz.
+        seconds: how long to play, s.
+        wait_s: how far beyond an estimate's stamp the node is set to wait for samples, s.
+        pid: of the estimator.
+
     Returns:
-        `latency_ms`, from the hand-over of the last message to the joint states, in order of
-        time; `expected` and `lost` estimates, `lost_samples`, `cpu_share` of the estimator in
-        cores, and `inside`, what the estimator says of itself.
+        `latency_ms`, from the hand-over of the last message that an estimate waited for to its
+        joint states, in order of time; `expected` and `lost` estimates; `sent_samples` and
+        `lost_samples`; `cpu_share` of the estimator in cores; and `inside`, what the estimator
+        says of itself.
 
     """
     received = sum(_received(probe))
@@ -159,9 +169,15 @@ def measure(probe: LatencyProbe, *, rate_hz: float, seconds: float, pid: int) ->
     sent = probe.play(rate_hz=rate_hz, seconds=seconds)
     cpu_share = (_cpu_s(pid) - cpu) / (time.monotonic() - begin)
     probe.spin_until(time.monotonic() + 1.5)
-    answered = sorted(set(sent) & set(probe.heard_ns))
-    latency = [1e-6 * (probe.heard_ns[stamp] - sent[stamp]) for stamp in answered]
-    first, last = min(sent), max(sent)
+    stamps = np.array(sorted(sent))
+    last_needed = np.searchsorted(stamps, stamps + wait_s * 1e9 / TICK_NS - 0.5)
+    answered = [
+        (stamp, int(stamps[row]))
+        for stamp, row in zip(stamps.tolist(), last_needed.tolist(), strict=True)
+        if stamp in probe.heard_ns and row < len(stamps)
+    ]
+    latency = [1e-6 * (probe.heard_ns[stamp] - sent[needed]) for stamp, needed in answered]
+    first, last = int(stamps[0]), int(stamps[-1]) - round(wait_s * 1e9 / TICK_NS)
     expected = math.floor((last - first) * TICK_NS * 1e-9 * GRID_HZ + 0.01) + 1
     return {
         'rate_hz': rate_hz,
@@ -186,6 +202,7 @@ def main() -> int:
     parser.add_argument('--pid', type=int, required=True, help='of the estimator')
     parser.add_argument('--seconds', type=float, default=20.0, help='of each rate')
     parser.add_argument('--rate', type=float, action='append', required=True, help='Hz')
+    parser.add_argument('--wait', type=float, default=0.0, help='that the node is set to [s]')
     options = parser.parse_args()
     rclpy.init()
     try:
@@ -196,7 +213,13 @@ def main() -> int:
         probe.play(rate_hz=options.rate[0], seconds=WARM_UP_S)
         probe.spin_until(time.monotonic() + 1.5)
         for rate_hz in options.rate:
-            found = measure(probe, rate_hz=rate_hz, seconds=options.seconds, pid=options.pid)
+            found = measure(
+                probe,
+                rate_hz=rate_hz,
+                seconds=options.seconds,
+                wait_s=options.wait,
+                pid=options.pid,
+            )
             sys.stdout.write(json.dumps(found) + '\n')
             sys.stdout.flush()
     finally:
