@@ -403,6 +403,9 @@ def main(args: list[str] | None = None) -> int:
         return 0
     finally:
         rclpy.try_shutdown()
+        # The interpreter gives handlers up while it ends; being told again would then kill it.
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, signal.SIG_IGN)
 
 
 def _told_to_stop() -> Callable[[], bool]:
