@@ -42,7 +42,7 @@ torch := $(STAMPS)/torch-$(shell echo '$(TORCH) $(TORCH_INDEX)' | sha256sum | cu
 requirements := $(STAMPS)/requirements-$(call hash,$(addprefix requirements/,runtime.txt dev.txt \
   constraints.txt))
 tf2 := $(STAMPS)/tf2-$(call hash,requirements/ros.txt $(TF2_FILES))
-package := $(STAMPS)/package-$(call hash,setup.py setup.cfg)
+package := $(STAMPS)/package-$(call hash,setup.py setup.cfg sspinnpose_ros/core/native/step.c)
 
 stamp = @rm -f $(STAMPS)/$(firstword $(subst -, ,$(@F)))-* && touch $@
 

@@ -1,7 +1,7 @@
 import os
 from glob import glob
 
-from setuptools import find_packages, setup
+from setuptools import Extension, find_packages, setup
 
 package_name = 'sspinnpose_ros'
 
@@ -23,6 +23,15 @@ setup(
     license='Apache-2.0',
     packages=find_packages(exclude=['test*']),
     package_data={package_name: ['py.typed', 'models/*', 'models/*/*', 'training/*.json']},
+    # Without a compiler the package installs all the same, and the estimator steps in Python.
+    ext_modules=[
+        Extension(
+            f'{package_name}.core.native._step',
+            [f'{package_name}/core/native/step.c'],
+            extra_compile_args=['-O3', '-std=gnu11', '-Wall', '-Wextra'],
+            optional=True,
+        )
+    ],
     data_files=[
         ('share/ament_index/resource_index/packages', [f'resource/{package_name}']),
         (f'share/{package_name}', ['package.xml']),

@@ -11,13 +11,15 @@ import pytest
 pytest.importorskip('rclpy', reason='rclpy is not installed: no test of messages runs')
 
 from diagnostic_msgs.msg import DiagnosticStatus
+from geometry_msgs.msg import WrenchStamped
 from made_recordings import SUBJECT
 from node_process import write_model
-from rclpy.serialization import serialize_message
+from rclpy.serialization import deserialize_message, serialize_message
 from sensor_msgs.msg import Imu, JointState
 from visualization_msgs.msg import Marker
 
 from sspinnpose_ros.bags.imu_cdr import MalformedImuError
+from sspinnpose_ros.bags.status_cdr import StatusCdr
 from sspinnpose_ros.core.contact import contact_points
 from sspinnpose_ros.core.conventions import JOINTS, SEGMENTS, SENSORS
 from sspinnpose_ros.core.estimate import Estimate
@@ -42,7 +44,6 @@ from sspinnpose_ros.ros.conversions import (
 )
 from sspinnpose_ros.ros.imu_message import read_imu
 from sspinnpose_ros.ros.markers import METRES_PER_NEWTON, Markers
-from sspinnpose_ros.ros.status_message import StatusMessage
 
 pytestmark = pytest.mark.ros
 
@@ -120,19 +121,22 @@ def test_stamps_survive(nanoseconds: int) -> None:
 
 def test_joint_states_hold_the_estimate(estimate: Estimate) -> None:
     owner = JointStateMessage()
-    message = owner.fill(estimate, STAMP_NS)
+    message = deserialize_message(owner.serialize(estimate, STAMP_NS), JointState)
     assert stamp_ns(message.header.stamp) == STAMP_NS
     assert list(message.name) == list(JOINTS)
     assert list(message.position) == estimate.q[3:].tolist()
     assert list(message.velocity) == estimate.qd[3:].tolist()
     assert list(message.effort) == estimate.effort.tolist()
-    serialize_message(message)
-    assert owner.fill(estimate, STAMP_NS + 1) is message
+    assert len(owner.serialize(estimate, STAMP_NS)) == len(serialize_message(message))
+    later = deserialize_message(owner.serialize(estimate, STAMP_NS + 10**9), JointState)
+    assert stamp_ns(later.header.stamp) == STAMP_NS + 10**9
 
 
 def test_wrenches_hold_the_estimate(estimate: Estimate) -> None:
-    messages = WrenchMessages(frame_prefix='anna/').fill(estimate, STAMP_NS)
+    raw = WrenchMessages(frame_prefix='anna/').serialize(estimate, STAMP_NS)
+    messages = [deserialize_message(each, WrenchStamped) for each in raw]
     for side, message, row in zip('rl', messages, estimate.sole_wrench, strict=True):
+        assert stamp_ns(message.header.stamp) == STAMP_NS
         assert message.header.frame_id == f'anna/sole_{side}'
         force, torque = message.wrench.force, message.wrench.torque
         assert [force.x, force.y, force.z] == [row[0], 0.0, row[1]]
@@ -140,21 +144,24 @@ def test_wrenches_hold_the_estimate(estimate: Estimate) -> None:
 
 
 def test_sigmas_hold_the_estimate(estimate: Estimate) -> None:
-    message = UncertaintyMessage().fill(estimate, STAMP_NS)
+    raw = UncertaintyMessage().serialize(estimate, STAMP_NS)
+    message = deserialize_message(raw, JointState)
     assert stamp_ns(message.header.stamp) == STAMP_NS
     assert list(message.name) == list(JOINTS)
     assert list(message.position) == estimate.angle_sigma.tolist()
     assert list(message.effort) == estimate.effort_sigma.tolist()
     assert not message.velocity
-    serialize_message(message)
-    messages = WrenchSigmaMessages(world_frame='anna/odom').fill(estimate, STAMP_NS)
+    assert len(raw) == len(serialize_message(message))
+    messages = [
+        deserialize_message(each, WrenchStamped)
+        for each in WrenchSigmaMessages(world_frame='anna/odom').serialize(estimate, STAMP_NS)
+    ]
     for message, row in zip(messages, estimate.ground_force_sigma.tolist(), strict=True):
         assert stamp_ns(message.header.stamp) == STAMP_NS
         assert message.header.frame_id == 'anna/odom'
         force, torque = message.wrench.force, message.wrench.torque
         assert [force.x, force.z] == row
         assert np.isnan([force.y, torque.x, torque.y, torque.z]).all()
-        serialize_message(message)
 
 
 def matrix(transform: object) -> np.ndarray:
@@ -182,7 +189,7 @@ def test_frames_are_where_the_kinematics_puts_them(
         frame_prefix='',
         with_joints=True,
     )
-    moving = owner.fill(estimate, STAMP_NS).transforms
+    moving = deserialize_message(owner.serialize(estimate, STAMP_NS), TFMessage).transforms
     fixed = [transform_message(pose, frame_prefix='') for pose in sole_poses(body=body)]
     world = {'odom': np.eye(4)}
     for each in (*moving, *fixed):
@@ -218,7 +225,7 @@ def test_joints_can_be_left_to_others(estimator: Estimator, estimate: Estimate) 
         frame_prefix='anna/',
         with_joints=False,
     )
-    (only,) = owner.fill(estimate, STAMP_NS).transforms
+    (only,) = deserialize_message(owner.serialize(estimate, STAMP_NS), TFMessage).transforms
     assert (only.header.frame_id, only.child_frame_id) == ('anna/odom', 'anna/pelvis')
 
 
@@ -258,15 +265,18 @@ def test_markers_show_force_and_health(estimate: Estimate) -> None:
 
 
 def test_status_says_what_is_missing(estimate: Estimate) -> None:
-    owner = StatusMessage(name='human', hardware_id='anna', sensors=('pelvis', 'foot_l'))
+    owner = StatusCdr(name='human', hardware_id='anna', sensors=('pelvis', 'foot_l'))
     residual = np.full((7, 3), np.nan)
     residual[0] = [0.5, -1.0, 0.25]
-    message = owner.fill(
+    raw = owner.serialize(
         EstimateStatus(Level.WARN, 'estimated without foot_l', ('foot_l',)),
         stamp_ns=STAMP_NS,
         age_s=0.0042,
         residual=residual,
     )
+    message = deserialize_message(raw, DiagnosticStatus)
+    assert (message.name, message.hardware_id) == ('human', 'anna')
+    assert message.message == 'estimated without foot_l'
     assert message.level == DiagnosticStatus.WARN
     assert {value.key: value.value for value in message.values} == {
         'stamp': '1700000000.123456789',
@@ -275,8 +285,23 @@ def test_status_says_what_is_missing(estimate: Estimate) -> None:
         'residual pelvis': '0.50 -1.00 m/s^2 0.25 rad/s',
         'residual foot_l': '',
     }
-    message = owner.fill(
+    raw = owner.serialize(
         EstimateStatus(Level.STALE, 'no estimate yet'), stamp_ns=None, age_s=0.0, residual=None
     )
+    message = deserialize_message(raw, DiagnosticStatus)
     assert message.level == DiagnosticStatus.STALE
     assert all(value.value == '' for value in message.values)
+
+
+@pytest.mark.parametrize('level', list(Level))
+@pytest.mark.parametrize('text', ['', 'a', 'ab', 'abc', 'abcd', 'grün und schön'])
+def test_status_bytes_are_those_of_the_middleware(level: Level, text: str) -> None:
+    raw = StatusCdr(name='human', hardware_id=text, sensors=SENSORS).serialize(
+        EstimateStatus(level, text, tuple(text.split())),
+        stamp_ns=STAMP_NS,
+        age_s=1.0,
+        residual=np.arange(21.0).reshape(7, 3) if len(text) % 2 else None,
+    )
+    message = deserialize_message(raw, DiagnosticStatus)
+    assert message.message == message.hardware_id == text
+    assert 0 <= len(serialize_message(message)) - len(raw) < 4

@@ -8,13 +8,22 @@ from sspinnpose_ros.core.estimator import Estimator
 from sspinnpose_ros.core.frame import Frame
 from sspinnpose_ros.core.model_file import load_model
 from sspinnpose_ros.core.mounting import aligned_mounting
+from sspinnpose_ros.core.native_step import SWITCH, is_native
 from sspinnpose_ros.core.subject import make_subject
 
 torch = pytest.importorskip('torch')
 
 
-@pytest.fixture(scope='module')
-def estimator():
+@pytest.fixture(scope='module', params=['python', 'c'])
+def estimator(request):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(SWITCH, str(int(request.param == 'c')))
+        if is_native() != (request.param == 'c'):
+            pytest.skip('the package was installed without a C compiler')
+        return make_estimator()
+
+
+def make_estimator():
     return Estimator(
         model=load_model('default'),
         subject=make_subject(mass_kg=71.0, height_m=1.76, sensor_axes='segment aligned'),

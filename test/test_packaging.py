@@ -2,7 +2,9 @@
 
 import ast
 import json
+import os
 import re
+import shutil
 import subprocess
 import sys
 import zipfile
@@ -176,15 +178,23 @@ def test_tf_message_is_the_one_everybody_else_speaks():
 @pytest.fixture(scope='module')
 def wheel(tmp_path_factory):
     """Build the package as pip does and return its source and the names inside."""
-    folder = tmp_path_factory.mktemp('wheel')
+    return build_wheel(tmp_path_factory.mktemp('wheel'))
+
+
+def build_wheel(folder, **environment):
     if tuple(int(part) for part in metadata.version('setuptools').split('.')[:1]) < (71,):
         pytest.skip('setuptools here needs another package to build a wheel')
     source = copytree(
-        ROOT, folder / 'source', ignore=ignore_patterns('.*', 'build', 'install', 'log', 'test')
+        ROOT,
+        folder / 'source',
+        ignore=ignore_patterns('.*', '*.so', 'build', 'install', 'log', 'test'),
     )
     options = ['-qq', '--no-deps', '--no-build-isolation', '--wheel-dir', folder]
     subprocess.run(
-        [sys.executable, '-m', 'pip', 'wheel', *options, source], check=True, timeout=120
+        [sys.executable, '-m', 'pip', 'wheel', *options, source],
+        check=True,
+        timeout=120,
+        env=os.environ | environment,
     )
     (path,) = folder.glob('*.whl')
     return source, set(zipfile.ZipFile(path).namelist())
@@ -196,6 +206,23 @@ def test_wheel_holds_every_module_and_model(wheel):
     wanted = [path for path in package.rglob('*') if path.suffix in ('.py', '.json')]
     wanted += [path for path in (package / 'models').rglob('*') if path.is_file()]
     assert {str(path.relative_to(source)) for path in wanted} <= names
+
+
+def compiled(names):
+    return [name for name in names if 'core/native/_step.' in name]
+
+
+def test_wheel_holds_the_step_in_c(wheel):
+    if shutil.which('cc') is None and shutil.which('gcc') is None:
+        pytest.skip('there is no C compiler')
+    assert len(compiled(wheel[1])) == 1
+
+
+def test_without_a_compiler_the_package_is_built_all_the_same(tmp_path):
+    source, names = build_wheel(tmp_path, CC='/no/compiler')
+    assert not compiled(names)
+    modules = (source / 'sspinnpose_ros' / 'core').glob('*.py')
+    assert {f'sspinnpose_ros/core/{path.name}' for path in modules} <= names
 
 
 @pytest.mark.parametrize('folder', ['launch', 'config', 'rviz', 'urdf'])

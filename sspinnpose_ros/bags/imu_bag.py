@@ -183,7 +183,9 @@ class ImuBag:
                     yield time, connection.topic, data
 
         try:
-            for time, topic, data in merge(*(of(r) for r in self._readers), key=lambda m: m[0]):
+            parts = [of(reader) for reader in self._readers]
+            whole = parts[0] if len(parts) == 1 else merge(*parts, key=lambda m: m[0])
+            for time, topic, data in whole:
                 if not 0 <= time <= LATEST_NS:
                     raise ValueError(f'a message was recorded at {time} ns')
                 yield topic, time, data

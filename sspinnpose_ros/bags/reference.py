@@ -21,9 +21,6 @@ SMALL_BYTES = 64 * 2**20
 LARGEST_RATIO = 100
 """Archives that unpack to more than this many times their size are no measurements."""
 
-ROWS = 4096
-"""Rows that are kept in memory while an estimate is written."""
-
 ESTIMATE_ROW = np.dtype(
     [
         (TIME, 'f8'),
@@ -51,13 +48,13 @@ diagnostic_msgs/DiagnosticStatus."""
 
 
 class EstimateTable:
-    """Collect rows of `ESTIMATE_ROW` on disk and save them as columns."""
+    """Collect rows of `ESTIMATE_ROW` on disk and save them as columns, in fixed memory."""
 
     def __init__(self, scratch: Path) -> None:
         """Keep rows in the file `scratch` until `close`."""
         self._scratch = scratch
-        self._file = scratch.open('wb')
-        self._rows = 0
+        self._file = scratch.open('w+b')
+        self._blocks: list[tuple[int, int]] = []
 
     def close(self) -> None:
         """Remove the scratch file."""
@@ -66,23 +63,31 @@ class EstimateTable:
 
     def append(self, rows: np.ndarray) -> None:
         """Add (n,) rows of `ESTIMATE_ROW`."""
-        self._file.write(rows.tobytes())
-        self._rows += len(rows)
+        self._blocks.append((self._file.tell(), len(rows)))
+        # Column by column, so that a column can be gathered without reading the others.
+        for name in ESTIMATE_ROW.names or ():
+            self._file.write(rows[name].tobytes())
 
     def save(self, path: Path, *, with_total: bool = False) -> None:
         """Write the columns of all rows to an npz file; `moment_total_*` only `with_total`."""
-        self._file.flush()
-        rows = (
-            np.memmap(self._scratch, dtype=ESTIMATE_ROW, mode='r')
-            if self._rows
-            else np.empty(0, dtype=ESTIMATE_ROW)
-        )
-        columns: dict[str, Any] = {
-            name: rows[name]
-            for name in ESTIMATE_ROW.names or ()
-            if with_total or not name.startswith(TOTAL)
-        }
-        np.savez(path, **columns)
+        count = sum(rows for _, rows in self._blocks)
+        names = [
+            name for name in ESTIMATE_ROW.names or () if with_total or not name.startswith(TOTAL)
+        ]
+        with zipfile.ZipFile(path, 'w', zipfile.ZIP_STORED, allowZip64=True) as archive:
+            for name in names:
+                kind, offset, *_ = (ESTIMATE_ROW.fields or {})[name]
+                header = {
+                    'descr': np.lib.format.dtype_to_descr(kind.base),
+                    'fortran_order': False,
+                    'shape': (count, *kind.shape),
+                }
+                with archive.open(f'{name}.npy', 'w', force_zip64=True) as member:
+                    np.lib.format.write_array_header_1_0(member, header)
+                    for begin, rows in self._blocks:
+                        self._file.seek(begin + rows * offset)
+                        member.write(self._file.read(rows * kind.itemsize))
+        self._file.seek(0, 2)
 
 
 def load_reference(path: Path) -> dict[str, np.ndarray]:

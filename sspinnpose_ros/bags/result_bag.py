@@ -7,7 +7,6 @@ tell of a live node.
 from __future__ import annotations
 
 import math
-import struct
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -27,8 +26,9 @@ from rosbags.typesys import get_typestore
 
 from sspinnpose_ros.bags.imu_bag_writer import BAG_VERSION, TYPES
 from sspinnpose_ros.bags.message_template import STAMP_SENTINEL, MessageTemplate, placeholder
+from sspinnpose_ros.bags.status_cdr import S, StatusCdr
 from sspinnpose_ros.core.body import Body
-from sspinnpose_ros.core.conventions import JOINTS, SEGMENTS, SENSORS, SIDES
+from sspinnpose_ros.core.conventions import JOINTS, SEGMENTS, SIDES
 from sspinnpose_ros.core.estimate import Estimate
 from sspinnpose_ros.core.mounting import Mounting
 from sspinnpose_ros.core.pipeline import Outcome
@@ -47,10 +47,6 @@ STATUS_NAME, HARDWARE_ID = 'human', ''
 WORLD = 'odom'
 BLOCK = 512
 """Outcomes that are serialised together."""
-
-LITTLE_ENDIAN_CDR = b'\0\1\0\0'
-S = 1_000_000_000
-"""Nanoseconds in a second."""
 
 FOREVER = QosTime(2147483647, 4294967295)
 LATCHED = Qos(
@@ -97,7 +93,7 @@ class ResultBag:
         """
         self._store = get_typestore(TYPES)
         self._origin_ns = origin_ns
-        self._sensors = tuple(sensors)
+        self._verdict = StatusCdr(name=STATUS_NAME, hardware_id=HARDWARE_ID, sensors=sensors)
         self._last_stamp_ns: int | None = None
         self._pending: list[Outcome] = []
         self._totals: list[Outcome] = []
@@ -184,14 +180,17 @@ class ResultBag:
                 strict=True,
             )
         connections = (self._joints, *self._wrenches, self._tf, *self._sigmas, *self._total)
-        for outcome in pending:
-            time = int(self._stamp_ns(np.float64(outcome.frame.time_s)))
+        times = self._stamp_ns(np.array([outcome.frame.time_s for outcome in pending])).tolist()
+        for outcome, time in zip(pending, times, strict=True):
             if outcome.estimate is not None:
                 self._last_stamp_ns = time
                 for connection, raw in zip(connections, next(rows), strict=True):
                     self._writer.write(connection, time, raw)
-            status = status_message(
-                outcome, sensors=self._sensors, last_stamp_ns=self._last_stamp_ns
+            status = self._verdict.serialize(
+                outcome.status,
+                stamp_ns=self._last_stamp_ns,
+                age_s=0.0,  # a recording is not published
+                residual=None if outcome.estimate is None else outcome.estimate.residual,
             )
             self._writer.write(self._status, time, status)
 
@@ -226,7 +225,7 @@ class ResultBag:
             ),
         ]
 
-    def _stamp_ns(self, time_s: np.ndarray | np.float64) -> np.ndarray:
+    def _stamp_ns(self, time_s: np.ndarray) -> np.ndarray:
         return np.asarray(self._origin_ns + np.round(time_s * 1e9).astype(np.int64))
 
     def _connect(self, topic: str, kind: str, *, latched: bool = False) -> Connection:
@@ -343,55 +342,3 @@ class ResultBag:
             )
         message = self._type('tf2_msgs/msg/TFMessage')(transforms=transforms)
         return self._template(message, values=2 + 2 * len(SEGMENTS))
-
-
-def status_message(
-    outcome: Outcome, *, sensors: Sequence[str], last_stamp_ns: int | None
-) -> bytes:
-    """Serialise the verdict on one outcome as the node's diagnostic_msgs/DiagnosticStatus.
-
-    Args:
-        outcome: of one frame.
-        sensors: those that are worn.
-        last_stamp_ns: stamp of the estimate or, without one, of the last one before.
-
-    Returns:
-        The message; its age is zero, since a recording is not published.
-
-    """
-    status, estimate = outcome.status, outcome.estimate
-    values = [
-        ('stamp', '' if last_stamp_ns is None else '{}.{:09d}'.format(*divmod(last_stamp_ns, S))),
-        ('age_ms', '' if last_stamp_ns is None else '0.00'),
-        ('missing', ' '.join(status.missing)),
-    ]
-    residual = None if estimate is None else estimate.residual.tolist()
-    for sensor in sensors:
-        row = SENSORS.index(sensor)
-        known = residual is not None and not math.isnan(residual[row][0])
-        values.append(
-            (
-                f'residual {sensor}',
-                '{:.2f} {:.2f} m/s^2 {:.2f} rad/s'.format(*residual[row]) if known else '',  # type: ignore[index]
-            )
-        )
-    raw = bytearray(LITTLE_ENDIAN_CDR)
-    raw.append(int(status.level))
-    for text in (STATUS_NAME, status.message, HARDWARE_ID):
-        _append_string(raw, text)
-    _append_count(raw, len(values))
-    for key, value in values:
-        _append_string(raw, key)
-        _append_string(raw, value)
-    return bytes(raw)
-
-
-def _append_count(raw: bytearray, count: int) -> None:
-    raw.extend(bytes(-len(raw) % 4))
-    raw.extend(struct.pack('<I', count))
-
-
-def _append_string(raw: bytearray, text: str) -> None:
-    content = text.encode() + b'\0'
-    _append_count(raw, len(content))
-    raw.extend(content)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -11,7 +12,6 @@ import numpy as np
 from sspinnpose_ros.bags.imu_bag import ImuBag
 from sspinnpose_ros.core.errors import RecordingError
 from sspinnpose_ros.core.plausibility import STUCK_S, stuck_sentence
-from sspinnpose_ros.core.recent_values import RecentValues
 from sspinnpose_ros.core.synchronizer import SensorCounts, SynchronizerStatistics
 
 SLOWEST_HZ = 12.0
@@ -28,15 +28,15 @@ new value, is useless."""
 class _Stream:
     first_s: float = math.nan
     last_s: float = math.nan
-    intervals: RecentValues = field(default_factory=lambda: RecentValues(capacity=512))
+    intervals: deque[float] = field(default_factory=lambda: deque(maxlen=512))
 
     def note(self, stamp_s: float) -> None:
         if not math.isfinite(stamp_s):
             return
-        if math.isnan(self.first_s):
-            self.first_s = stamp_s
-        elif stamp_s > self.last_s:
+        if stamp_s > self.last_s:
             self.intervals.append(stamp_s - self.last_s)
+        elif math.isnan(self.first_s):
+            self.first_s = stamp_s
         self.last_s = stamp_s
 
 
@@ -121,7 +121,7 @@ class StreamCheck:
         slow = {}
         for sensor, stream in self._streams.items():
             if len(stream.intervals) >= FEWEST_INTERVALS:
-                (interval,) = stream.intervals.percentiles(50.0)
+                interval = float(np.median(stream.intervals))
                 if interval * self._slowest_hz > 1.0:
                     slow[sensor] = 1.0 / interval
         if slow:

@@ -49,6 +49,18 @@ ORIGIN_NS = 1_700_000_000_000_000_000
 )
 @click.option('--no-training', is_flag=True, help='Leave out what needs torch.')
 @click.option(
+    '--node',
+    is_flag=True,
+    help='Measure the node instead, from message to message between processes; needs rclpy.',
+)
+@click.option(
+    '--node-seconds',
+    default=20.0,
+    show_default=True,
+    type=FiniteRange(2.0, 3600.0),
+    help='How long to play at each rate with --node [s].',
+)
+@click.option(
     '--json',
     'json_path',
     metavar='FILE',
@@ -61,6 +73,8 @@ def bench(
     repeats: int,
     seconds: float,
     no_training: bool,
+    node: bool,
+    node_seconds: float,
     json_path: Path | None,
     overwrite: bool,
 ) -> None:
@@ -72,23 +86,35 @@ def bench(
     """
     for name in THREAD_VARIABLES:
         os.environ.setdefault(name, '1')
+    from sspinnpose_ros.cli.bench_node import measure_node, node_table
     from sspinnpose_ros.core.atomic_output import file_beside, require_free
     from sspinnpose_ros.core.estimator import Estimator
     from sspinnpose_ros.core.model_file import load_model
     from sspinnpose_ros.core.mounting import aligned_mounting
+    from sspinnpose_ros.core.native_step import SWITCH
     from sspinnpose_ros.core.subject import make_subject
 
     if json_path is not None:
         require_free(json_path, overwrite=overwrite)
+    if node:
+        found = measure_node(model_path, seconds=node_seconds)
+        if json_path is not None:
+            with file_beside(json_path, overwrite=overwrite) as partial:
+                partial.write_text(json.dumps({'node': found}, indent=2) + '\n')
+        click.echo(node_table(found))
+        return
     mounting = aligned_mounting()
-    estimator = Estimator(
-        model=load_model(model_path),
-        subject=make_subject(mass_kg=75.0, height_m=1.75, sensor_axes='aligned'),
-        mounting=mounting,
-    )
+    model = load_model(model_path)
+    subject = make_subject(mass_kg=75.0, height_m=1.75, sensor_axes='aligned')
+    estimator = Estimator(model=model, subject=subject, mounting=mounting)
     results: dict[str, float] = {}
     _note(results, 'step', _time_step(estimator, repeats=repeats))
-    _note(results, 'network', _time_network(estimator, repeats=repeats))
+    if estimator.steps_in_c:
+        os.environ[SWITCH] = '0'
+        plain = Estimator(model=model, subject=subject, mounting=mounting)
+        del os.environ[SWITCH]
+        _note(results, 'python_step', _time_step(plain, repeats=repeats))
+    _note(results, 'numpy_network', _time_network(estimator, repeats=repeats))
     _note(results, 'synchronizer', _time_synchronizer(repeats=repeats))
     results.update(_time_offline(estimator, mounting=mounting, seconds=seconds))
     if not no_training:
@@ -267,18 +293,24 @@ def _time_physics(*, repeats: int) -> Timing:
 
 
 def _ratios(results: Mapping[str, float]) -> dict[str, float]:
-    return {
+    ratios = {
         'ratio_paper_to_step': 1e3 * PAPER_STEP_S / results['step_p50_ms'],
-        'ratio_step_to_network': results['step_p50_ms'] / results['network_p50_ms'],
+        'ratio_step_to_numpy_network': results['step_p50_ms'] / results['numpy_network_p50_ms'],
         'ratio_period_to_step_p99': 1e3 / RATE_HZ / results['step_p99_ms'],
     }
+    if 'python_step_p50_ms' in results:
+        ratios['ratio_python_step_to_step'] = (
+            results['python_step_p50_ms'] / results['step_p50_ms']
+        )
+    return ratios
 
 
 def _table(results: Mapping[str, float]) -> str:
     lines = [f'{"one CPU thread, per call":<44}{"p50":>9}{"p99":>9}{"p99.9":>9}{"max":>9}']
     for name, text in (
         ('step', 'streaming step: inclination, network, physics'),
-        ('network', 'of it the network'),
+        ('python_step', 'the same without a compiler, in numpy'),
+        ('numpy_network', 'the network alone, in numpy'),
         ('synchronizer', 'synchronizer: seven samples to a frame'),
         ('physics_batch', f'physics, torch, {BATCH} x {LENGTH}, both ways'),
     ):
@@ -291,8 +323,13 @@ def _table(results: Mapping[str, float]) -> str:
         f'reading a bag: {results["read_messages_per_s"] / 1e3:.0f} thousand messages/s',
         f'offline, bag to bag: {results["offline_realtime_factor"]:.0f} times real time',
         f"the paper's 3.5 ms network over our whole step: {results['ratio_paper_to_step']:.1f}",
-        f'whole step over its network: {results["ratio_step_to_network"]:.1f}',
+        f'whole step over the network alone in numpy: '
+        f'{results["ratio_step_to_numpy_network"]:.1f}',
         f'period of {1e3 / RATE_HZ:g} ms over the p99 of the step: '
         f'{results["ratio_period_to_step_p99"]:.1f}',
     ]
+    if 'ratio_python_step_to_step' in results:
+        lines.append(
+            f'step in numpy over the same in C: {results["ratio_python_step_to_step"]:.1f}'
+        )
     return '\n'.join(lines)

@@ -44,6 +44,11 @@ class ChildProcess:
             self._lines.put(line.rstrip())
 
     @property
+    def pid(self) -> int:
+        """Number of the process."""
+        return self._process.pid
+
+    @property
     def code(self) -> int | None:
         """Exit code, None while the program runs."""
         return self._process.poll()
@@ -67,7 +72,10 @@ class ChildProcess:
                 self._process.wait(timeout=POLITE_S)
         self._reader.join(timeout=1.0)
         self.lines()
-        return self._process.wait()
+        code = self._process.wait()
+        if not self._reader.is_alive() and self._process.stdout is not None:
+            self._process.stdout.close()
+        return code
 
 
 @contextmanager

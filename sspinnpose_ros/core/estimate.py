@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -61,4 +62,4 @@ class Estimate:
     @property
     def has_sigma(self) -> bool:
         """Whether the sigmas are known."""
-        return not bool(np.isnan(self.angle_sigma).any())
+        return not math.isnan(sum(self.angle_sigma.tolist()))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 
@@ -10,10 +10,10 @@ from sspinnpose_ros.core.body import Body
 from sspinnpose_ros.core.conventions import GRAVITY
 from sspinnpose_ros.core.decoder import BodyState, decode
 from sspinnpose_ros.core.estimate import Estimate
+from sspinnpose_ros.core.estimator_state import EstimatorState
 from sspinnpose_ros.core.features import network_input
 from sspinnpose_ros.core.frame import Frame
 from sspinnpose_ros.core.inclination import (
-    InclinationState,
     has_settled,
     inclination_step,
     initial_inclination_state,
@@ -21,6 +21,7 @@ from sspinnpose_ros.core.inclination import (
 from sspinnpose_ros.core.mechanics import mechanics
 from sspinnpose_ros.core.model_file import Model
 from sspinnpose_ros.core.mounting import Mounting, sagittal_signals
+from sspinnpose_ros.core.native_step import NativeStep, is_native
 from sspinnpose_ros.core.network_step import NetworkStep
 from sspinnpose_ros.core.subject import Subject
 from sspinnpose_ros.core.uncertainty import (
@@ -36,30 +37,11 @@ LOADED_SHARE = 0.03
 """Share of body weight from which a foot has a centre of pressure."""
 
 
-@dataclass(frozen=True, eq=False)
-class EstimatorState:
-    """Carry everything that one step leaves to the next.
-
-    Attributes:
-        inclination: of the seven sensors.
-        recurrent: (2, 2, hidden) of the network.
-        pelvis_forward: integrated forward position, m.
-        last_speed: forward velocity of the previous step, m/s; NaN before the first.
-        residual_square: (7, 2) recent mean squares of the residual, see `follow_residual`.
-
-    """
-
-    inclination: InclinationState
-    recurrent: np.ndarray
-    pelvis_forward: float
-    last_speed: float
-    residual_square: np.ndarray
-
-
 class Estimator:
     """Estimate motion, moments and ground reaction of one wearer.
 
-    The object holds constants only; the state goes in and out of `step`.
+    The state goes in and out of `step`; the object holds constants, and where it steps in C the
+    memory to work on, so that threads must not share it.
 
     Raises:
         ModelError: for weights of another network.
@@ -83,6 +65,17 @@ class Estimator:
             [name for name in model.sensors if name in mounting.sensors]
         )
         self._sensor_position = subject.sensor_position_m[:, [0, 2]]
+        self._native = (
+            NativeStep(
+                weights=model.weights,
+                body=self.body,
+                mounting=mounting,
+                sensor_position=self._sensor_position,
+                rate_hz=model.rate_hz,
+            )
+            if is_native()
+            else None
+        )
 
     def initial_state(self) -> EstimatorState:
         """Return the state before the first frame."""
@@ -132,6 +125,8 @@ class Estimator:
         """
         there = frame.present & self.mounted
         chosen = there if used is None else there & used
+        if self._native is not None:
+            return self._native(state, frame, there=there, chosen=chosen)
         present = chosen.astype(np.float64)
         period = 1.0 / self.rate_hz
         measured = self.sagittal(frame.imu) * there[:, None]
@@ -232,6 +227,11 @@ class Estimator:
             residual=np.where(there[:, None], measured - virtual, np.nan),
             present=present,
         )
+
+    @property
+    def steps_in_c(self) -> bool:
+        """Whether the step runs in C; else in Python, with the same result, but slower."""
+        return self._native is not None
 
     @property
     def tells_sigma(self) -> bool:

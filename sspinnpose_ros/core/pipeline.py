@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,7 +10,8 @@ import numpy as np
 from sspinnpose_ros.core.conventions import JOINTS, POSSIBLE_ANGLE_DEG, SENSORS
 from sspinnpose_ros.core.estimate import Estimate
 from sspinnpose_ros.core.estimate_status import EstimateStatus, Level, estimate_status
-from sspinnpose_ros.core.estimator import Estimator, EstimatorState
+from sspinnpose_ros.core.estimator import Estimator
+from sspinnpose_ros.core.estimator_state import EstimatorState
 from sspinnpose_ros.core.frame import Frame
 from sspinnpose_ros.core.recent_residual import RecentResidual
 from sspinnpose_ros.core.sensor_return import SensorReturn
@@ -189,7 +191,9 @@ class Pipeline:
         before = estimate.angle_sigma if self._angle_sigma is None else self._angle_sigma
         part = min(1.0, period_s / SIGMA_MEMORY_S)
         self._angle_sigma = before + part * (estimate.angle_sigma - before)
-        limit = np.deg2rad(self._config.largest_angle_sigma_deg)
+        limit = math.radians(self._config.largest_angle_sigma_deg)
+        if max(self._angle_sigma.tolist()) <= limit:
+            return ()
         return tuple(
             joint
             for joint, sigma in zip(JOINTS, self._angle_sigma.tolist(), strict=True)
@@ -199,10 +203,11 @@ class Pipeline:
     def _impossible(self, estimate: Estimate) -> tuple[str, ...]:
         low, high = POSSIBLE_ANGLE_RAD
         angle = estimate.q[3:]
-        memory = IMPOSSIBLE_MEMORY_S * self.synchronizer.config.rate_hz
         outside = (angle < low) | (angle > high)
-        self._impossible_until[outside] = self._steps + memory
-        if not (self._impossible_until >= self._steps).any():
+        if outside.any():
+            memory = IMPOSSIBLE_MEMORY_S * self.synchronizer.config.rate_hz
+            self._impossible_until[outside] = self._steps + memory
+        elif self._impossible_until.max() < self._steps:
             return ()
         return tuple(
             joint
@@ -212,8 +217,8 @@ class Pipeline:
 
     def _unexplained(self, estimate: Estimate) -> tuple[str, ...]:
         self._residual.append(estimate.residual)
-        large = (self._residual.root_mean_square() > LARGEST_RESIDUAL).any(-1)
-        return tuple(np.asarray(SENSORS)[large].tolist()) if large.any() else ()
+        large = self._residual.root_mean_square() > LARGEST_RESIDUAL
+        return tuple(np.asarray(SENSORS)[large.any(-1)].tolist()) if large.any() else ()
 
     def _without(
         self, frame: Frame, level: Level, message: str, missing: tuple[str, ...] = ()
@@ -227,12 +232,11 @@ def _missing(names: tuple[str, ...]) -> str:
 
 
 def _is_finite(estimate: Estimate) -> bool:
-    return bool(
-        np.isfinite(estimate.q).all()
-        and np.isfinite(estimate.qd).all()
-        and np.isfinite(estimate.effort).all()
-        and np.isfinite(estimate.sole_wrench).all()
-        and not np.isinf(estimate.angle_sigma).any()
-        and not np.isinf(estimate.effort_sigma).any()
-        and not np.isinf(estimate.ground_force_sigma).any()
+    # A sum is finite if all that is summed is; an unknown sigma is NaN and may be.
+    certain = (*estimate.q.tolist(), *estimate.qd.tolist(), *estimate.effort.tolist())
+    sigmas = (*estimate.angle_sigma.tolist(), *estimate.effort_sigma.tolist())
+    return (
+        math.isfinite(sum(certain) + sum(estimate.sole_wrench.ravel().tolist()))
+        and not math.isinf(sum(sigmas))
+        and not math.isinf(sum(estimate.ground_force_sigma.ravel().tolist()))
     )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from sspinnpose_ros.core.conventions import SENSORS
@@ -21,11 +23,14 @@ class RecentResidual:
 
     def append(self, residual: np.ndarray) -> None:
         """Take residuals (7, 3): force forward and up (m/s^2) and rate (rad/s), NaN if absent."""
-        square = np.stack([residual[:, 0] ** 2 + residual[:, 1] ** 2, residual[:, 2] ** 2], -1)
-        fresh = np.isnan(self._square)
-        known = np.isfinite(square)
-        change = np.where(fresh, square, self._square + self._weight * (square - self._square))
-        self._square = np.where(known, change, self._square)
+        square = residual * residual
+        square[:, 0] += square[:, 1]
+        square = square[:, ::2]
+        change = self._square + self._weight * (square - self._square)
+        if not math.isfinite(change.sum()):
+            change = np.where(np.isnan(self._square), square, change)
+            change = np.where(np.isfinite(square), change, self._square)
+        self._square = change
 
     def root_mean_square(self) -> np.ndarray:
         """Return (7, 2): force residual in m/s^2, rate residual in rad/s; NaN before any."""

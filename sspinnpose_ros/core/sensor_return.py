@@ -38,6 +38,7 @@ class SensorReturn:
         self._there = np.zeros(len(SENSORS), dtype=int)
         self._away = np.zeros(len(SENSORS), dtype=bool)
         self._mean = np.zeros((len(SENSORS), 2))
+        self._nobody_away = True
 
     def used(self, present: np.ndarray, *, settled: np.ndarray, starting: bool) -> np.ndarray:
         """Take one more frame and tell which sensors to estimate from.
@@ -51,6 +52,10 @@ class SensorReturn:
             (7,) bool; only sensors that are there.
 
         """
+        if self._nobody_away and present.all():
+            self._absent[:] = 0
+            self._there += 1
+            return present.copy()
         self._absent = np.where(present, 0, self._absent + 1)
         self._there = np.where(present, self._there + 1, 0)
         self._mean[~present] = 0.0
@@ -58,10 +63,14 @@ class SensorReturn:
         agrees = np.hypot(*self._mean.T) <= LARGEST_TILT_FORCE
         back = (self._there > self._trial) & settled & agrees
         self._away &= ~(present & (back | starting))
+        self._nobody_away = not self._away.any()
         return present & ~self._away
 
     def note_residual(self, residual: np.ndarray) -> None:
         """Take what the estimate left unexplained, (7, 3) as `Estimate.residual`."""
+        if self._nobody_away:
+            self._mean[:] = 0.0
+            return
         watched = self._away & (self._there > 0)
         gain = 1.0 / np.clip(self._there, 1, self._trial)[:, None]
         self._mean = np.where(
@@ -70,5 +79,7 @@ class SensorReturn:
 
     def watched(self, present: np.ndarray) -> tuple[str, ...]:
         """Return the sensors that are there but not used yet."""
+        if self._nobody_away:
+            return ()
         there = present & self._away
         return tuple(name for name, flag in zip(SENSORS, there, strict=True) if flag)

@@ -13,7 +13,13 @@ from sspinnpose_ros.core.recent_values import RecentValues
 from sspinnpose_ros.core.stream_timing import StreamTiming
 from sspinnpose_ros.core.synchronizer import SensorCounts, SynchronizerStatistics
 from sspinnpose_ros.ros.conversions import set_stamp
-from sspinnpose_ros.ros.status_message import LEVELS
+
+LEVELS = (
+    DiagnosticStatus.OK,
+    DiagnosticStatus.WARN,
+    DiagnosticStatus.ERROR,
+    DiagnosticStatus.STALE,
+)
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import signal
 import sys
+import time
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
@@ -57,6 +58,9 @@ TICK_S = 0.02
 DIAGNOSTICS_S = 1.0
 LOOK_S = 0.2
 """Longest time between two looks at whether the node is to stop."""
+
+TIDY_S = 1.0
+"""Time between two collections of garbage; one takes some tenths of a millisecond."""
 
 # SensorDataQoS, but for the depth: drivers send bursts of ten samples and more.
 SAMPLES = QoSProfile(depth=50, reliability=ReliabilityPolicy.BEST_EFFORT)
@@ -444,6 +448,9 @@ def main(args: list[str] | None = None) -> int:
         return 0
     finally:
         rclpy.try_shutdown()
+        # The interpreter gives handlers up while it ends; being told again would then kill it.
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, signal.SIG_IGN)
 
 
 def _told_to_stop() -> Callable[[], bool]:
@@ -472,10 +479,17 @@ def _run(told_to_stop: Callable[[], bool]) -> int:
         if node.get_parameter('autostart').value and not node.autostart():
             return 1
         # What is there now stays; looking through it again and again would only cost pauses.
+        # What comes later is looked through once a second, between messages, and not whenever
+        # some hundred objects were made, which is while an estimate is under way.
         gc.collect()
         gc.freeze()
+        gc.disable()
+        tidied = time.monotonic()
         while rclpy.ok() and not told_to_stop():
             executor.spin_once(timeout_sec=LOOK_S)
+            if time.monotonic() - tidied > TIDY_S:
+                gc.collect()
+                tidied = time.monotonic()
         node.stop()
     finally:
         executor.remove_node(node)

@@ -1,4 +1,4 @@
-"""Own every publisher of the node and the message that goes over it."""
+"""Own every publisher of the node and the message that goes over it, mostly as its bytes."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from sensor_msgs.msg import JointState
 from std_msgs.msg import String
 from visualization_msgs.msg import MarkerArray
 
+from sspinnpose_ros.bags.status_cdr import StatusCdr
 from sspinnpose_ros.core.conventions import SIDES
 from sspinnpose_ros.core.estimate import Estimate
 from sspinnpose_ros.core.estimate_status import EstimateStatus
@@ -30,7 +31,6 @@ from sspinnpose_ros.ros.conversions import (
     static_message,
 )
 from sspinnpose_ros.ros.markers import Markers
-from sspinnpose_ros.ros.status_message import StatusMessage
 from sspinnpose_ros.ros.wearer import Wearer
 
 STREAM = QoSProfile(depth=10, reliability=ReliabilityPolicy.RELIABLE)
@@ -115,9 +115,7 @@ class Outputs:
             frame_prefix=frame_prefix,
             hip_half_width=hip_half_width(body=body),
         )
-        self._status_message = StatusMessage(
-            name='human', hardware_id=hardware_id, sensors=wearer.sensors
-        )
+        self._verdict = StatusCdr(name='human', hardware_id=hardware_id, sensors=wearer.sensors)
 
     def _publisher(self, kind: Any, topic: str, qos: QoSProfile) -> Any:
         publisher = self._node.create_lifecycle_publisher(
@@ -138,16 +136,16 @@ class Outputs:
 
     def publish_joint_states(self, estimate: Estimate, stamp_ns: int) -> None:
         """Publish angles, velocities and moments."""
-        self._joint_states.publish(self._joint_state_message.fill(estimate, stamp_ns))
+        self._joint_states.publish(self._joint_state_message.serialize(estimate, stamp_ns))
 
     def publish_total(self, estimate: Estimate, stamp_ns: int) -> None:
         """Publish the net moments of person and device, where one is worn."""
         if self._total is not None:
-            self._total.publish(self._total_message.fill(estimate, stamp_ns))
+            self._total.publish(self._total_message.serialize(estimate, stamp_ns))
 
     def publish_wrenches(self, estimate: Estimate, stamp_ns: int) -> None:
         """Publish the ground reaction on both feet."""
-        messages = self._wrench_messages.fill(estimate, stamp_ns)
+        messages = self._wrench_messages.serialize(estimate, stamp_ns)
         for publisher, message in zip(self._wrenches, messages, strict=True):
             publisher.publish(message)
 
@@ -155,15 +153,15 @@ class Outputs:
         """Publish one sigma of angles, moments and ground reactions, where they are known."""
         if not estimate.has_sigma:
             return
-        self._uncertainty.publish(self._uncertainty_message.fill(estimate, stamp_ns))
-        messages = self._wrench_sigma_messages.fill(estimate, stamp_ns)
+        self._uncertainty.publish(self._uncertainty_message.serialize(estimate, stamp_ns))
+        messages = self._wrench_sigma_messages.serialize(estimate, stamp_ns)
         for publisher, message in zip(self._wrench_sigmas, messages, strict=True):
             publisher.publish(message)
 
     def publish_frames(self, estimate: Estimate, stamp_ns: int) -> None:
         """Publish the moving frames, where that is switched on."""
         if self._tf is not None:
-            self._tf.publish(self._skeleton_message.fill(estimate, stamp_ns))
+            self._tf.publish(self._skeleton_message.serialize(estimate, stamp_ns))
 
     def publish_markers(self, estimate: Estimate, stamp_ns: int) -> None:
         """Publish the markers, where somebody looks at them."""
@@ -178,9 +176,9 @@ class Outputs:
         age_s: float,
         residual: np.ndarray | None,
     ) -> None:
-        """Publish a verdict, as `StatusMessage.fill`."""
+        """Publish a verdict, as `StatusCdr.serialize`."""
         self._status.publish(
-            self._status_message.fill(status, stamp_ns=stamp_ns, age_s=age_s, residual=residual)
+            self._verdict.serialize(status, stamp_ns=stamp_ns, age_s=age_s, residual=residual)
         )
 
     def publish_diagnostics(self, message: DiagnosticArray) -> None:

@@ -1,0 +1,1 @@
+"""Hold the estimator's step in C, which `core.native_step` calls."""
