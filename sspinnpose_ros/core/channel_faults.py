@@ -11,7 +11,7 @@ from sspinnpose_ros.core.recent_frames import FrameSeries
 KINDS = (('linear_acceleration', 'm/s^2'), ('angular_velocity', 'rad/s'))
 
 LOWEST_LIMIT = (15.0, 2.0)
-"""Ranges of sensors end above this, m/s^2 and rad/s: the smallest on sale are 2 g and 125 deg/s."""
+"""Ranges of sensors end above this, m/s^2 and rad/s; the smallest are 2 g and 125 deg/s."""
 
 FEWEST_ENDS = 4
 """How often a channel must give its greatest value, or once less where two follow each other;
@@ -25,7 +25,7 @@ MOVING = (0.5, 0.3)
 """Deviation of force (m/s^2) and of rate (rad/s) from their means, above which a sensor moves."""
 
 IN_PLANE = 0.4
-"""Part of an axis that must show in the sagittal plane, for it to be missed when it stands still."""
+"""Part of an axis that shows in the sagittal plane, from which it is missed when it is still."""
 
 
 def saturated_channels(series: FrameSeries) -> list[Fault]:
@@ -90,7 +90,7 @@ def still_channels(
             shown = np.sqrt(np.maximum(1.0 - aside**2, 0.0)) if kind == 0 else aside
             missed |= (still & (shown > IN_PLANE)).any(-1)
         missed &= present & moving[1 - kind]
-        name, unit = KINDS[kind]
+        name, _ = KINDS[kind]
         for row in np.flatnonzero(missed).tolist():
             axes = ', '.join('xyz'[axis] for axis in np.flatnonzero(still[row]))
             faults.append(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 
-from sspinnpose_ros.core.estimate_status import Level
+from sspinnpose_ros.core.level import Level
 
 
 class FaultKind(str, Enum):
@@ -15,7 +15,7 @@ class FaultKind(str, Enum):
     UNIT_G = 'unit_g'
     GRAVITY_REMOVED = 'gravity_removed'
     FORCE_UNIT = 'force_unit'
-    NOT_A_NUMBER = 'not_a_number'
+    ABSURD_VALUE = 'absurd_value'
     WORN_OTHERWISE = 'worn_otherwise'
     SWAPPED = 'swapped'
     LEGS_SWAPPED = 'legs_swapped'
@@ -28,6 +28,7 @@ class FaultKind(str, Enum):
     RATE_GAIN = 'rate_gain'
     RATE_BIAS = 'rate_bias'
     TURNED = 'turned'
+    UNEXPLAINED = 'unexplained'
 
 
 ESTIMATE_WRONG = frozenset(
@@ -36,7 +37,7 @@ ESTIMATE_WRONG = frozenset(
         FaultKind.UNIT_G,
         FaultKind.GRAVITY_REMOVED,
         FaultKind.FORCE_UNIT,
-        FaultKind.NOT_A_NUMBER,
+        FaultKind.ABSURD_VALUE,
         FaultKind.WORN_OTHERWISE,
         FaultKind.SWAPPED,
         FaultKind.LEGS_SWAPPED,

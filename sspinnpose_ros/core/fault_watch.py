@@ -16,9 +16,17 @@ from sspinnpose_ros.core.joint_agreement import JointAgreement
 from sspinnpose_ros.core.leg_sides import legs_swapped
 from sspinnpose_ros.core.mean_faults import mounted_faults, reads_gravity, unit_faults
 from sspinnpose_ros.core.mounting import MountingArrays
+from sspinnpose_ros.core.plausibility import STUCK_S, stuck_sentence
 from sspinnpose_ros.core.recent_frames import FrameSeries, RecentFrames
 from sspinnpose_ros.core.stride_comparison import Comparison, Stride, compare_strides, stride_of
-from sspinnpose_ros.core.stride_window import NEEDED_S, StrideWindow, mean_force, stride_window
+from sspinnpose_ros.core.stride_window import (
+    ABSURD,
+    NEEDED_S,
+    StrideWindow,
+    mean_force,
+    stride_window,
+)
+from sspinnpose_ros.core.synchronizer import SynchronizerStatistics
 
 LOOK_S = 0.25
 """From one look to the next, each of which takes several frames."""
@@ -26,7 +34,7 @@ LOOK_S = 0.25
 LAST_LOOKS = 3
 """Looks in a row that must show a fault before it is believed."""
 
-EVIDENT = frozenset({FaultKind.SATURATED, FaultKind.STUCK_AXIS})
+EVIDENT = frozenset({FaultKind.SATURATED, FaultKind.STUCK_AXIS, FaultKind.ABSURD_VALUE})
 """Faults that are believed at once, as no movement looks like them."""
 
 FORGIVING_LOOKS = 4
@@ -126,6 +134,10 @@ class FaultWatch:
     def _look(self, estimator: Estimator | None) -> Iterator[None]:
         """Look once; every step is the work of one frame."""
         series = self._recent.last(len(self._recent))
+        absurd = _absurd(series)
+        if absurd:
+            self._believe(absurd, None)
+            return
         yield
         window = stride_window(series, period_s=self._period)
         if window is None:
@@ -249,6 +261,37 @@ def _mounting_of(
     return lateral, mounting
 
 
+def stuck_faults(statistics: SynchronizerStatistics) -> list[Fault]:
+    """Name sensors that repeat the same values under new stamps."""
+    return [
+        Fault(
+            kind=FaultKind.STUCK,
+            sensors=(sensor,),
+            sentence=stuck_sentence(sensor, counts.repeating_s),
+            size=counts.repeating_s,
+        )
+        for sensor, counts in statistics.sensors.items()
+        if counts.repeating_s >= STUCK_S
+    ]
+
+
+def _absurd(series: FrameSeries) -> list[Fault]:
+    """Name sensors with values that would spoil all arithmetic."""
+    largest = np.maximum(
+        np.abs(series.acceleration).max((0, 2)), np.abs(series.angular_rate).max((0, 2))
+    )
+    return [
+        Fault(
+            kind=FaultKind.ABSURD_VALUE,
+            sensors=(SENSORS[row],),
+            sentence=f'{SENSORS[row]} sent values of up to {largest[row]:.2g}, expected m/s^2 and '
+            'rad/s; check its driver.',
+            size=float(largest[row]),
+        )
+        for row in np.flatnonzero(~(largest < ABSURD)).tolist()
+    ]
+
+
 def _leg_sides(
     window: StrideWindow, mounting: MountingArrays, *, known: np.ndarray
 ) -> Fault | None:
@@ -291,14 +334,9 @@ def _without_consequences(found: list[Fault]) -> list[Fault]:
             kept.append(one)
         elif one.kind == FaultKind.LEGS_SWAPPED:
             kept += [] if broken else [one]
-        elif own & spoilt:
-            continue
-        elif one.kind in MISPLACED:
-            kept.append(one)
-        elif one.kind in WHILE_IN_USE and own & moved:
-            continue
-        elif one.kind in (FaultKind.FORCE_GAIN, FaultKind.RATE_BIAS) and own & scaled:
-            continue
-        else:
-            kept.append(one)
+        elif not own & spoilt:
+            explained = (one.kind in WHILE_IN_USE and own & moved) or (
+                one.kind in (FaultKind.FORCE_GAIN, FaultKind.RATE_BIAS) and own & scaled
+            )
+            kept += [] if explained else [one]
     return kept

@@ -219,7 +219,7 @@ class JointAgreement:
         streams: dict[int, Stream],
     ) -> int:
         ends = []
-        needed = []
+        needed: list[int] = []
         for row, place in joint:
             stream = streams.get(row, (row, row, 1, 1.0))
             lever = place - self._position[row]

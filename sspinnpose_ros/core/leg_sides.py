@@ -62,4 +62,4 @@ def swap_phase(
     push = complex((left_force - left_force.mean()) @ rhythm)
     if abs(push) < LEAST_PUSH:
         return float('nan')
-    return float(abs(np.angle(push / complex(swing @ rhythm))))
+    return float(abs(np.angle(push * complex(swing @ rhythm).conjugate())))

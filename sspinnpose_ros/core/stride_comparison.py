@@ -20,7 +20,8 @@ FORCE_UNIT = 4.0
 
 FARTHEST_TURN_DEG = {'pelvis': 35.0}
 FARTHEST_LEG_TURN_DEG = 25.0
-"""How far a sensor may seem turned; recordings reach 20 for the pelvis, which hardly moves, 14 else."""
+"""How far a sensor may seem turned; recordings reach 20 for the pelvis, which hardly moves, and
+14 for the others."""
 
 LARGEST_RATE_FACTOR = 1.7
 """How far a rate may grow or shrink against those of the other sensors."""

@@ -34,6 +34,9 @@ SLIGHT_RAD_S = 0.3
 WHOLE = 0.95
 FEWEST_LEG_SENSORS = 2
 
+ABSURD = 1e6
+"""No sensor measures this, in whatever unit, and squares of it are still numbers."""
+
 LEGS = np.isin(SENSORS, LEG_SENSORS)
 
 
@@ -84,7 +87,7 @@ def stride_window(series: FrameSeries, *, period_s: float) -> StrideWindow | Non
     acceleration, rate = series.acceleration[chosen], series.angular_rate[chosen]
     if not present.all():
         acceleration, rate = _held(acceleration, present), _held(rate, present)
-    finite = np.isfinite(acceleration).all((0, 2)) & np.isfinite(rate).all((0, 2))
+    finite = (np.abs(acceleration) < ABSURD).all((0, 2)) & (np.abs(rate) < ABSURD).all((0, 2))
     return StrideWindow(
         acceleration=acceleration,
         angular_rate=rate,
@@ -123,7 +126,7 @@ def _last_stride(rate: np.ndarray, *, present: np.ndarray, period_s: float) -> i
     if usable.sum() < FEWEST_LEG_SENSORS:
         return 0
     signal = rate[-number:, usable][::-step]  # newest first
-    if not np.isfinite(signal).all():
+    if not (np.abs(signal) < ABSURD).all():
         return 0
     tail = round(TAIL_S / period_s / step)
     stride = signal[: round(1.0 / period_s / step)]

@@ -229,7 +229,6 @@ class EstimatorNode(LifecycleNode):
         wearer, values, pipeline = self._wearer, self._values, self._pipeline
         if pipeline.synchronizer.statistics.frames:
             pipeline.reset('activated')
-        pipeline.faults = ()
         self._recent.clear()
         session = Session(
             clock=self.get_clock(),
@@ -239,7 +238,6 @@ class EstimatorNode(LifecycleNode):
             watch=InputWatch(
                 topics=self._topics,
                 pipeline=pipeline,
-                recent=self._recent,
                 missing_topic_s=values['missing_topic_s'],
                 logger=self.get_logger(),
                 count_publishers=self.count_publishers,

@@ -23,21 +23,22 @@ class StatusMessage:
     """Own the message of human/status.
 
     Its values are `stamp` (s, that of the estimate or the last one), `age_ms` (stamp to
-    publication), `missing` (sensors) and, for each worn sensor, `residual <sensor>`: measured
-    minus virtual force forward and up in m/s^2 and rate in rad/s, empty where it is absent.
+    publication), `missing` (sensors), `faults` (each a name and its sensors, `; ` between) and,
+    for each worn sensor, `residual <sensor>`: measured minus virtual force forward and up in
+    m/s^2 and rate in rad/s, empty where it is absent.
     """
 
     def __init__(self, *, name: str, hardware_id: str, sensors: Sequence[str]) -> None:
         """Make every key once."""
-        self._stamp, self._age, self._missing = (
-            KeyValue(key=key) for key in ('stamp', 'age_ms', 'missing')
+        self._stamp, self._age, self._missing, self._faults = (
+            KeyValue(key=key) for key in ('stamp', 'age_ms', 'missing', 'faults')
         )
         self._rows = [SENSORS.index(sensor) for sensor in sensors]
         self._residuals = [KeyValue(key=f'residual {sensor}') for sensor in sensors]
         self.message = DiagnosticStatus(
             name=name,
             hardware_id=hardware_id,
-            values=[self._stamp, self._age, self._missing, *self._residuals],
+            values=[self._stamp, self._age, self._missing, self._faults, *self._residuals],
         )
 
     def fill(
@@ -68,6 +69,7 @@ class StatusMessage:
             self._stamp.value = f'{seconds}.{nanoseconds:09d}'
             self._age.value = f'{1e3 * age_s:.2f}'
         self._missing.value = ' '.join(status.missing)
+        self._faults.value = '; '.join(status.faults)
         rows = None if residual is None else residual.tolist()
         for row, value in zip(self._rows, self._residuals, strict=True):
             if rows is None or math.isnan(rows[row][0]):
