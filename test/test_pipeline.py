@@ -300,7 +300,7 @@ def test_nothing_is_estimated_from_impossible_signals(pipeline: Pipeline) -> Non
     assert outcome.status.faults == ('saturated foot_l',)
     assert 'foot_l stops' in outcome.status.message
     pipeline.reset()
-    assert steps(run(pipeline, begin=21, end=23)) == [0, 1]
+    assert steps(run(pipeline, begin=22, end=24)) == [0, 1]
 
 
 def frame(time_s: float, missing: int | None = None) -> Frame:

@@ -23,6 +23,10 @@ rightly worn, any other arrangement leaves 1.4 times as much or more."""
 LEAST_DISAGREEMENT = 1.5
 """Mean disagreement of a joint below which nothing is changed, m/s^2."""
 
+MOST_UNLIKE = 0.7
+"""Most of what two ends of a joint do that may be left as disagreement by an arrangement; 1 is
+what ends that have nothing to do with each other leave, recorded joints 0.1 to 0.5."""
+
 SMOOTHED_S = 0.09
 SAMPLED_S = 0.03
 RATE_FACTORS = (0.5, 2.0)
@@ -175,13 +179,19 @@ class JointAgreement:
         difference = ends[:, pairs[:, 0]] - ends[:, pairs[:, 1]]
         difference = difference - difference.mean(0)
         size = np.sqrt((difference.real**2 + difference.imag**2).mean(0)).tolist()
+        swing = (np.abs(ends - ends.mean(0)) ** 2).mean(0)
+        own = np.sqrt(swing[pairs].sum(-1) + 1e-9).tolist()
         told = [all(known[row] for row in rows) for rows in self._needed]
         found = np.full(len(self._cases), np.inf)
         gained = np.zeros(len(self._cases))
         for number, case in enumerate(self._cases):
             seen = [(size[a], size[b]) for a, b in case if told[a] and told[b]]
+            unlike = sum(size[b] / own[b] for a, b in case if told[a] and told[b])
+            if unlike > MOST_UNLIKE * len(seen):
+                continue
             as_worn = sum(one for one, _ in seen)
-            if seen and as_worn > LEAST_DISAGREEMENT * len(seen):
+            enough = len(case) if self.arrangements[number].kind != FaultKind.SWAPPED else 2
+            if len(seen) >= enough and as_worn > LEAST_DISAGREEMENT * len(seen):
                 arranged = sum(other for _, other in seen)
                 found[number] = arranged / as_worn
                 gained[number] = as_worn - arranged
