@@ -39,6 +39,7 @@ from sspinnpose_ros.core.stride_comparison import (
     FARTHEST_LEG_TURN_DEG,
     FARTHEST_TURN_DEG,
     LARGEST_RATE_FACTOR,
+    SAME_SHAPE,
     compare_strides,
     stride_of,
 )
@@ -206,7 +207,8 @@ def shares(recorded: Recorded, estimator: Estimator) -> dict[str, float]:
             limit = [FARTHEST_TURN_DEG.get(sensor, FARTHEST_LEG_TURN_DEG) for sensor in SENSORS]
             note(found, 'strides: turned', compared.turned_deg / limit)
             factor = abs(np.log(compared.rate_factor)) / np.log(LARGEST_RATE_FACTOR)
-            note(found, 'strides: gain of rate', factor)
+            judged = (compared.alike > SAME_SHAPE) & (np.array(SENSORS) != 'pelvis')
+            note(found, 'strides: gain of rate', np.where(judged, factor, 0.0))
     return found
 
 

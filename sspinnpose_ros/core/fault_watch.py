@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from sspinnpose_ros.core.channel_faults import saturated_channels, still_channels
-from sspinnpose_ros.core.conventions import SENSORS
+from sspinnpose_ros.core.conventions import GRAVITY, SENSORS
 from sspinnpose_ros.core.estimator import Estimator
 from sspinnpose_ros.core.fault import Fault, FaultKind
 from sspinnpose_ros.core.frame import Frame
@@ -40,9 +40,9 @@ EVIDENT = frozenset({FaultKind.SATURATED, FaultKind.STUCK_AXIS, FaultKind.ABSURD
 FORGIVING_LOOKS = 4
 """Looks in a row that must not show it before it is forgotten."""
 
-SETTLED_FORCE = 0.8
-"""Most that the mean force may have changed since the last look, m/s^2, lest half a stride before
-and half after a fault be taken for another fault."""
+SETTLED = 0.08
+"""Most that the mean force may have changed since the last look, as part of gravity or of itself,
+lest half a stride before and half after a fault be taken for another fault."""
 
 REFERENCE_LOOKS = 8
 """Steady looks without any fault before a stride is kept to compare later ones with."""
@@ -148,7 +148,8 @@ class FaultWatch:
         found += still_channels(series, period_s=self._period, lateral=lateral)
         yield
         force, spread = mean_force(window)
-        settled = np.abs(force - self._last_force) < SETTLED_FORCE
+        change = np.abs(force - self._last_force)
+        settled = change < SETTLED * np.maximum(force, GRAVITY)
         self._last_force = np.where(window.usable, force, np.nan)
         yield
         found += unit_faults(window, force=force, spread=spread, judged=settled)
@@ -191,7 +192,15 @@ class FaultWatch:
         """Return (7,) whose joints can tell something: nothing is wrong with the sensor itself."""
         gain = np.ones(len(SENSORS))
         gain[estimator.mounted] = estimator.mounting_arrays.acceleration_gain
-        wrong = {sensor for fault in found for sensor in fault.sensors}
+        reading = np.linalg.norm(window.acceleration.mean(0), axis=-1) / gain
+        # A mean force that is small in axes that should not turn may be the gyro's fault.
+        doubtful = set(np.asarray(SENSORS)[reading > GRAVITY].tolist())
+        wrong = {
+            sensor
+            for fault in found
+            for sensor in fault.sensors
+            if not (fault.kind == FaultKind.FORCE_GAIN and fault.size < 0 and sensor in doubtful)
+        }
         sound = reads_gravity(window, force=force, gain=gain) & ~np.isin(SENSORS, list(wrong))
         trusted: np.ndarray = window.usable & estimator.mounted & sound
         return trusted

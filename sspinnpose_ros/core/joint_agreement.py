@@ -67,6 +67,8 @@ def arrangements() -> Iterator[Arrangement]:
             yield Arrangement(FaultKind.SWAPPED, (a, b), streams)
     for row in range(len(SENSORS)):
         yield Arrangement(FaultKind.BACK_TO_FRONT, (row,), ((row, (row, row, -1, 1.0)),))
+    # Only shanks part rightly from wrongly scaled rates by far.
+    for row in (sr, sl):
         for factor in RATE_FACTORS:
             yield Arrangement(FaultKind.RATE_GAIN, (row,), ((row, (row, row, 1, factor)),))
 

@@ -24,7 +24,7 @@ FARTHEST_LEG_TURN_DEG = 25.0
 14 for the others."""
 
 LARGEST_RATE_FACTOR = 1.7
-"""How far a rate may grow or shrink against those of the other sensors."""
+"""How far a rate of a leg may grow or shrink against those of the other sensors."""
 
 ALIKE = 0.8
 """Correlation of a sensor's rates with its earlier ones, once turned back, of one that repeats."""
@@ -105,7 +105,8 @@ class Comparison:
             if turned > limit and self.alike[row] > STILL_ALIKE:
                 found.append(self._turned(sensor, turned, float(self.moved_turn_deg[row])))
             elif (
-                not 1.0 / LARGEST_RATE_FACTOR < factor < LARGEST_RATE_FACTOR
+                sensor != 'pelvis'
+                and not 1.0 / LARGEST_RATE_FACTOR < factor < LARGEST_RATE_FACTOR
                 and self.alike[row] > SAME_SHAPE
             ):
                 found.append(
