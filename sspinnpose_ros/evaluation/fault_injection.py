@@ -100,7 +100,7 @@ def injections() -> list[Injection]:
         _make('rate 2 times', FaultKind.RATE_GAIN, ('shank_r',), _scaled(1.0, 2.0)),
         _make('rate 0.5 times', FaultKind.RATE_GAIN, ('shank_l',), _scaled(1.0, 0.5)),
         _make(
-            'rate 2 times',
+            'rate 2 times, thigh',
             FaultKind.RATE_GAIN,
             ('thigh_l',),
             _scaled(1.0, 2.0),
