@@ -6,7 +6,6 @@ from made_recordings import swinging
 
 from sspinnpose_ros.core.conventions import SENSORS
 from sspinnpose_ros.core.pipeline import Pipeline
-from sspinnpose_ros.core.recent_frames import RecentFrames
 from sspinnpose_ros.core.synchronizer import Synchronizer, SynchronizerConfig
 from sspinnpose_ros.ros.input_watch import InputWatch
 
@@ -33,7 +32,6 @@ def test_a_sensor_that_hangs_is_named() -> None:
     watch = InputWatch(
         topics={sensor: f'imu/{sensor}/data_raw' for sensor in SENSORS},
         pipeline=pipeline,
-        recent=RecentFrames(capacity=1000),
         missing_topic_s=60.0,
         logger=log,
         count_publishers=lambda topic: 1,
@@ -44,6 +42,7 @@ def test_a_sensor_that_hangs_is_named() -> None:
             sample = one.sample[min(k, 50) if sensor == 'shank_l' else k]
             pipeline.push(sensor=sensor, stamp_s=stamp, sample=sample, arrival_s=stamp)
             watch.timers[sensor].note(stamp_s=stamp, arrival_s=stamp)
+        pipeline.drain(now_s=stamp)
         if k == 100:
             watch.look(now_s=stamp)
             assert not log.said
@@ -59,7 +58,6 @@ def test_refused_sensors_are_not_called_absent() -> None:
             synchronizer=Synchronizer(sensors=SENSORS, config=SynchronizerConfig()),
             estimator=None,
         ),
-        recent=RecentFrames(capacity=1000),
         missing_topic_s=0.0,
         logger=log,
         count_publishers=lambda topic: 1,

@@ -13,6 +13,8 @@ from hypothesis import strategies as st
 from sspinnpose_ros.core.conventions import SENSORS
 from sspinnpose_ros.core.estimate import Estimate
 from sspinnpose_ros.core.estimate_status import Level
+from sspinnpose_ros.core.fault import Fault, FaultKind
+from sspinnpose_ros.core.fault_watch import FaultWatch
 from sspinnpose_ros.core.frame import Frame
 from sspinnpose_ros.core.pipeline import Outcome, Pipeline, PipelineConfig
 from sspinnpose_ros.core.recent_frames import RecentFrames
@@ -81,6 +83,12 @@ def run(
             )
             outcomes += pipeline.drain(now_s=0.01 * index)
     return outcomes
+
+
+@pytest.fixture(autouse=True)
+def _nobody_watches(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The made-up samples of this file are no signals of sensors; test_faults has real ones."""
+    monkeypatch.setattr(FaultWatch, 'note', lambda self, frame, *, estimator: None)
 
 
 @pytest.fixture
@@ -278,13 +286,21 @@ def test_what_is_not_finite_never_leaves(pipeline: Pipeline) -> None:
 
 def test_nothing_is_estimated_from_impossible_signals(pipeline: Pipeline) -> None:
     run(pipeline)
-    pipeline.faults = ('foot_r turns too fast.',)
+    pipeline.watch.faults = (
+        Fault(FaultKind.UNIT_DEG_S, ('foot_r',), 'foot_r turns too fast.'),
+        Fault(FaultKind.SATURATED, ('foot_l',), 'foot_l stops.'),
+    )
     (outcome,) = run(pipeline, begin=20, end=21)
     assert outcome.estimate is None
     assert outcome.status.level == Level.ERROR
     assert outcome.status.message == 'foot_r turns too fast.'
-    pipeline.faults = ()
-    assert steps(run(pipeline, begin=21, end=23)) == [0, 1]
+    pipeline.watch.faults = pipeline.watch.faults[1:]
+    (outcome,) = run(pipeline, begin=21, end=22)
+    assert outcome.status.level == Level.WARN
+    assert outcome.status.faults == ('saturated foot_l',)
+    assert 'foot_l stops' in outcome.status.message
+    pipeline.reset()
+    assert steps(run(pipeline, begin=22, end=24)) == [0, 1]
 
 
 def frame(time_s: float, missing: int | None = None) -> Frame:

@@ -1,8 +1,9 @@
 """Serialise the verdict on an estimate as diagnostic_msgs/DiagnosticStatus, byte by byte.
 
 Its values are `stamp` (s, that of the estimate or the last one), `age_ms` (stamp to publication),
-`missing` (sensors) and, for each worn sensor, `residual <sensor>`: measured minus virtual force
-forward and up in m/s^2 and rate in rad/s, empty where it is absent.
+`missing` (sensors), `faults` (each a name and its sensors, `; ` between) and, for each worn
+sensor, `residual <sensor>`: measured minus virtual force forward and up in m/s^2 and rate in
+rad/s, empty where it is absent.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ class StatusCdr:
         self._name, self._hardware_id = _string(name), _string(hardware_id)
         self._rows = [SENSORS.index(sensor) for sensor in sensors]
         self._keys = [_string(f'residual {sensor}') for sensor in sensors]
-        self._count = _LENGTH.pack(3 + len(self._rows))
+        self._count = _LENGTH.pack(4 + len(self._rows))
 
     def serialize(
         self,
@@ -69,6 +70,8 @@ class StatusCdr:
             _string_once(age),
             _MISSING,
             _string(' '.join(status.missing)),
+            _FAULTS,
+            _string('; '.join(status.faults)),
         ]
         rows = None if residual is None else residual.tolist()
         text = ''
@@ -88,7 +91,9 @@ def _string_once(text: str) -> bytes:
     return _LENGTH.pack(len(content)) + content + bytes(-len(content) % 4)
 
 
-# Messages and lists of missing sensors repeat from frame to frame.
+# Messages and lists of missing sensors and faults repeat from frame to frame.
 _string = lru_cache(maxsize=256)(_string_once)
 
-_STAMP, _AGE, _MISSING = (_string(key) for key in ('stamp', 'age_ms', 'missing'))
+_STAMP, _AGE, _MISSING, _FAULTS = (
+    _string(key) for key in ('stamp', 'age_ms', 'missing', 'faults')
+)

@@ -78,7 +78,7 @@ class Source:
     default=15.0,
     show_default=True,
     type=FiniteRange(8.0, 3600.0),
-    help='How much to play, in real time [s]; the node checks the signals for the first 5.',
+    help='How much to play, in real time [s]; the node checks the signals for the first 3.',
 )
 @click.option(
     '--speed',
@@ -126,7 +126,7 @@ def demo(
     if not (topics.arrays['status'] == 0).any():
         raise DemoError(
             f'Not one of {len(topics.arrays["status"])} estimates had status OK, expected most '
-            'after the first 5 s; the lines above and /human/status in the recorded bag say why.'
+            'after the first 3 s; the lines above and /human/status in the recorded bag say why.'
         )
 
 

@@ -4,16 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from enum import IntEnum
 
+from sspinnpose_ros.core.fault import Fault
+from sspinnpose_ros.core.level import Level
 
-class Level(IntEnum):
-    """Grade an estimate, with the numbers of diagnostic_msgs/DiagnosticStatus."""
-
-    OK = 0
-    WARN = 1
-    ERROR = 2
-    STALE = 3
+__all__ = ['EstimateStatus', 'Level', 'estimate_status']
 
 
 @dataclass(frozen=True)
@@ -24,12 +19,14 @@ class EstimateStatus:
         level: the grade; nothing is published beside it at ERROR and STALE.
         message: why, in words.
         missing: sensors that are worn but were absent or not trusted.
+        faults: names of the faults found, each with its sensors.
 
     """
 
     level: Level
     message: str
     missing: tuple[str, ...] = ()
+    faults: tuple[str, ...] = ()
 
 
 def estimate_status(
@@ -41,7 +38,7 @@ def estimate_status(
     uncertain: Sequence[str] = (),
     largest_angle_sigma_deg: float = 0.0,
     impossible: Sequence[str] = (),
-    unexplained: Sequence[str] = (),
+    faults: Sequence[Fault] = (),
 ) -> EstimateStatus:
     """Grade an estimate that there is.
 
@@ -53,7 +50,7 @@ def estimate_status(
         uncertain: joints whose angle has a larger sigma than it may.
         largest_angle_sigma_deg: that limit, degrees.
         impossible: joints whose angle lately was one that no person can take.
-        unexplained: sensors that lately measured something else than the estimate explains.
+        faults: of the sensors, none of which makes the estimate wrong altogether.
 
     Returns:
         OK, or WARN with every reason.
@@ -75,8 +72,8 @@ def estimate_status(
         )
     if impossible:
         reasons.append(f'{", ".join(impossible)} at an impossible angle')
-    if unexplained:
-        reasons.append(f'{", ".join(unexplained)} far from what the estimate explains')
+    reasons += [fault.sentence.rstrip('.') for fault in faults]
     if not reasons:
         return EstimateStatus(Level.OK, 'estimating')
-    return EstimateStatus(Level.WARN, '; '.join(reasons), tuple(missing))
+    labels = tuple(fault.label for fault in faults)
+    return EstimateStatus(Level.WARN, '; '.join(reasons), tuple(missing), labels)

@@ -61,16 +61,16 @@ class Estimator:
         # A sensor that was never calibrated must never be read; it then counts as absent.
         self.mounted = np.array([name in mounting.sensors for name in model.sensors])
         self.mounting = mounting
-        self._mounting = mounting.arrays(
+        self.mounting_arrays = mounting.arrays(
             [name for name in model.sensors if name in mounting.sensors]
         )
-        self._sensor_position = subject.sensor_position_m[:, [0, 2]]
+        self.sensor_position_m = subject.sensor_position_m[:, [0, 2]]
         self._native = (
             NativeStep(
                 weights=model.weights,
                 body=self.body,
                 mounting=mounting,
-                sensor_position=self._sensor_position,
+                sensor_position=self.sensor_position_m,
                 rate_hz=model.rate_hz,
             )
             if is_native()
@@ -100,7 +100,9 @@ class Estimator:
         signals = np.zeros((*imu.shape[:-1], 3))
         chosen = imu[..., self.mounted, :]
         signals[..., self.mounted, :] = sagittal_signals(
-            acceleration=chosen[..., :3], angular_rate=chosen[..., 3:], mounting=self._mounting
+            acceleration=chosen[..., :3],
+            angular_rate=chosen[..., 3:],
+            mounting=self.mounting_arrays,
         )
         return signals
 
@@ -201,7 +203,7 @@ class Estimator:
         body = self.body
         found = mechanics(body=body, state=state)
         motion, points = found.motion, found.points
-        virtual = virtual_imu(motion=motion, position=self._sensor_position)
+        virtual = virtual_imu(motion=motion, position=self.sensor_position_m)
         q = state.q.copy()
         q[0] = forward
         return Estimate(

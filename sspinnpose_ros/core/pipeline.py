@@ -12,6 +12,8 @@ from sspinnpose_ros.core.estimate import Estimate
 from sspinnpose_ros.core.estimate_status import EstimateStatus, Level, estimate_status
 from sspinnpose_ros.core.estimator import Estimator
 from sspinnpose_ros.core.estimator_state import EstimatorState
+from sspinnpose_ros.core.fault import Fault, FaultKind
+from sspinnpose_ros.core.fault_watch import FaultWatch, stuck_faults
 from sspinnpose_ros.core.frame import Frame
 from sspinnpose_ros.core.recent_residual import RecentResidual
 from sspinnpose_ros.core.sensor_return import SensorReturn
@@ -78,9 +80,10 @@ class Pipeline:
     Attributes:
         synchronizer: what samples go through.
         estimator: None while there is no calibration; may be replaced at any time.
-        faults: sentences about signals that cannot be; while there are any, nothing is estimated.
         instruction: what the wearer is to do while there is no calibration.
-        unchecked: whether signals still wait to be looked at; estimates are then marked WARN.
+        watch: looks for faults of the sensors.
+        unchecked: whether signals still wait to be looked at; estimates are then marked WARN. Set
+            it where nobody else looks at them first.
 
     """
 
@@ -94,7 +97,8 @@ class Pipeline:
         """Connect a synchronizer to an estimator, or to None while there is no calibration."""
         self.synchronizer = synchronizer
         self.estimator = estimator
-        self.faults: tuple[str, ...] = ()
+        self.watch = FaultWatch(rate_hz=synchronizer.config.rate_hz)
+        self._watched = estimator
         self.unchecked = False
         self.instruction = 'stand for some seconds, walk for twenty, then calibrate'
         self._config = config or PipelineConfig()
@@ -112,6 +116,11 @@ class Pipeline:
         self._resets = 0
         self._last_time = -np.inf
 
+    @property
+    def faults(self) -> tuple[Fault, ...]:
+        """Faults of the sensors that are believed in; nothing is estimated at those of ERROR."""
+        return (*self.watch.faults, *stuck_faults(self.synchronizer.statistics))
+
     def push(self, *, sensor: str, stamp_s: float, sample: np.ndarray, arrival_s: float) -> None:
         """Take one sample, as `Synchronizer.push`."""
         self.synchronizer.push(sensor=sensor, stamp_s=stamp_s, sample=sample, arrival_s=arrival_s)
@@ -125,7 +134,8 @@ class Pipeline:
         return [self._advance(frame) for frame in self.synchronizer.flush()]
 
     def reset(self, reason: str = 'asked for') -> None:
-        """Forget all samples and start the estimator afresh."""
+        """Forget all samples and faults and start the estimator afresh."""
+        self.watch.forget()
         self.synchronizer.reset(reason)
 
     def _advance(self, frame: Frame) -> Outcome:
@@ -133,11 +143,19 @@ class Pipeline:
         period = 1.0 / self.synchronizer.config.rate_hz
         if resets != self._resets or frame.time_s - self._last_time > LEFT_OUT * period:
             self._state = None
+            self.watch.interrupt()
+        if self._watched is not self.estimator:
+            self._watched = self.estimator
+            self.watch.forget()
+        self.watch.note(frame, estimator=self.estimator)
+        self.unchecked &= not self.watch.looked
+        faults = self.faults
         self._resets, self._last_time = resets, frame.time_s
         if self.estimator is None:
             return self._without(frame, Level.ERROR, f'not calibrated: {self.instruction}')
-        if self.faults:
-            return self._without(frame, Level.ERROR, ' '.join(self.faults))
+        grave = [fault.sentence for fault in faults if fault.level == Level.ERROR]
+        if grave:
+            return self._without(frame, Level.ERROR, ' '.join(grave))
         if self._state is None:
             self._state, self._steps = self.estimator.initial_state(), 0
             self._return.clear()
@@ -181,7 +199,7 @@ class Pipeline:
                 uncertain=self._uncertain(estimate, period_s=period),
                 largest_angle_sigma_deg=self._config.largest_angle_sigma_deg,
                 impossible=self._impossible(estimate),
-                unexplained=self._unexplained(estimate),
+                faults=(*faults, *self._unexplained(estimate)),
             ),
         )
 
@@ -215,16 +233,31 @@ class Pipeline:
             if until >= self._steps
         )
 
-    def _unexplained(self, estimate: Estimate) -> tuple[str, ...]:
+    def _unexplained(self, estimate: Estimate) -> list[Fault]:
         self._residual.append(estimate.residual)
-        large = self._residual.root_mean_square() > LARGEST_RESIDUAL
-        return tuple(np.asarray(SENSORS)[large.any(-1)].tolist()) if large.any() else ()
+        seen = self._residual.root_mean_square()
+        large = (seen > LARGEST_RESIDUAL).any(-1)
+        if not large.any():
+            return []
+        force, rate = LARGEST_RESIDUAL.tolist()
+        return [
+            Fault(
+                kind=FaultKind.UNEXPLAINED,
+                sensors=(SENSORS[row],),
+                sentence=f'{SENSORS[row]} is far from what the estimate explains: '
+                f'{seen[row, 0]:.0f} m/s^2 and {seen[row, 1]:.1f} rad/s over the last second, '
+                f'expected less than {force:.0f} and {rate:.0f}; check where and how it is worn.',
+                size=float((seen[row] / LARGEST_RESIDUAL).max()),
+            )
+            for row in np.flatnonzero(large).tolist()
+        ]
 
     def _without(
         self, frame: Frame, level: Level, message: str, missing: tuple[str, ...] = ()
     ) -> Outcome:
         self._state = None
-        return Outcome(frame, None, EstimateStatus(level, message, missing))
+        labels = tuple(fault.label for fault in self.faults)
+        return Outcome(frame, None, EstimateStatus(level, message, missing, labels))
 
 
 def _missing(names: tuple[str, ...]) -> str:

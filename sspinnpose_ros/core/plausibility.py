@@ -7,6 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from sspinnpose_ros.core.conventions import GRAVITY
+from sspinnpose_ros.core.drift_free import integrate_rate
+from sspinnpose_ros.core.fault import Fault, FaultKind
 
 WINDOW_S = 4.0
 SHORTEST_S = 1.5
@@ -73,15 +75,49 @@ def check_signals(
     turning = _turns_too_fast(angular_rate, sensors=sensors, usable=usable, period=period)
     mean, spread = _force_in_steady_frame(acceleration, angular_rate, usable=usable, period=period)
     for column, sensor in enumerate(sensors):
-        sentence = _turning_sentence(sensor, turning[column]) or _gravity_sentence(
+        fault = unit_fault(
             sensor,
-            mean=mean[column],
-            spread=spread[column],
-            turning=_mean_turning(angular_rate[:, column], usable[:, column]),
+            fastest_rad_s=turning[column],
+            mean_force=mean[column],
+            force_spread=spread[column],
+            mean_rate=_mean_turning(angular_rate[:, column], usable[:, column]),
         )
-        if sentence:
-            sentences.append(sentence)
+        if fault is not None:
+            sentences.append(fault.sentence)
     return sentences
+
+
+def unit_fault(
+    sensor: str,
+    *,
+    fastest_rad_s: float,
+    mean_force: float,
+    force_spread: float,
+    mean_rate: float,
+    mean_reading: float = 0.0,
+) -> Fault | None:
+    """Judge unit and kind of one sensor's signals, in the unit they should have.
+
+    Args:
+        sensor: its name.
+        fastest_rad_s: what its rate hardly exceeds; NaN where unknown, as all others.
+        mean_force: size of the mean specific force in axes that do not turn.
+        force_spread: root mean square deviation from that mean.
+        mean_rate: root mean square of the rate.
+        mean_reading: size of the mean specific force in the sensor's own axes, which a wrong
+            rate leaves as it is.
+
+    Returns:
+        The fault, None where there is none.
+
+    """
+    return _turning_fault(sensor, fastest_rad_s) or _gravity_fault(
+        sensor,
+        mean=mean_force,
+        spread=force_spread,
+        turning=mean_rate,
+        mean_reading=mean_reading,
+    )
 
 
 def stuck_sentence(sensor: str, seconds: float) -> str:
@@ -92,37 +128,50 @@ def stuck_sentence(sensor: str, seconds: float) -> str:
     )
 
 
-def _turning_sentence(sensor: str, fastest: float) -> str:
+def _turning_fault(sensor: str, fastest: float) -> Fault | None:
     limit = FASTEST_TURN.get(sensor, FASTEST_LEG_TURN)
     if not fastest > limit:
-        return ''
-    return (
-        f'{sensor} turns at up to {fastest:.0f}, expected less than {limit:.0f} rad/s: this looks '
-        'like deg/s; publish angular_velocity in rad/s.'
+        return None
+    return Fault(
+        kind=FaultKind.UNIT_DEG_S,
+        sensors=(sensor,),
+        sentence=f'{sensor} turns at up to {fastest:.0f}, expected less than {limit:.0f} rad/s: '
+        'this looks like deg/s; publish angular_velocity in rad/s.',
+        size=fastest,
     )
 
 
-def _gravity_sentence(sensor: str, *, mean: float, spread: float, turning: float) -> str:
+def _gravity_fault(
+    sensor: str, *, mean: float, spread: float, turning: float, mean_reading: float
+) -> Fault | None:
     low, high = GRAVITY_RANGE
     if not (mean < low or mean > high):
-        return ''
+        return None
     seen = f'{sensor} measures a mean force of {mean:.2g}'
     usual = FORCE_OF_TURNING.get(sensor, FORCE_OF_LEG_TURNING) * turning
     livelier = spread > max(usual, LEAST_SPREAD)
     if G_RANGE[0] < mean < G_RANGE[1] and not livelier:
-        return (
+        kind = FaultKind.UNIT_G
+        sentence = (
             f'{seen}, expected about {GRAVITY} m/s^2: this looks like g; publish '
             'linear_acceleration in m/s^2.'
         )
-    if mean < low:
-        return (
+    elif mean < low:
+        if not mean_reading < low:
+            # The rates that should hold the axes still are wrong, not the force.
+            return None
+        kind = FaultKind.GRAVITY_REMOVED
+        sentence = (
             f'{seen} m/s^2, expected about {GRAVITY} m/s^2: gravity seems to have been removed; '
             'publish the specific force, which reads +9.81 m/s^2 upwards at rest (REP-145).'
         )
-    return (
-        f'{seen}, expected about {GRAVITY} m/s^2; publish linear_acceleration in m/s^2 and check '
-        'the range of the sensor.'
-    )
+    else:
+        kind = FaultKind.FORCE_UNIT
+        sentence = (
+            f'{seen}, expected about {GRAVITY} m/s^2; publish linear_acceleration in m/s^2 and '
+            'check the range of the sensor.'
+        )
+    return Fault(kind=kind, sensors=(sensor,), sentence=sentence, size=mean / GRAVITY)
 
 
 def _turns_too_fast(
@@ -165,12 +214,11 @@ def _force_in_steady_frame(
 
     seen = cut(usable)
     force = np.where(seen[..., None], cut(acceleration), 0.0)
-    step = _rotation(np.where(seen[..., None], cut(angular_rate), 0.0) * period)
-    attitude = np.broadcast_to(np.eye(3), (windows, count, 3, 3))
-    total_force = np.zeros((windows, count, 3))
-    for sample in range(length):
-        total_force += np.einsum('wsij,wsj->wsi', attitude, force[:, sample])
-        attitude = attitude @ step[:, sample]
+    rate = np.where(seen[..., None], cut(angular_rate), 0.0)
+    side = (length, windows * count, 3)
+    attitude = integrate_rate(np.swapaxes(rate, 0, 1).reshape(side), period)
+    steady = np.einsum('tsij,tsj->si', attitude, np.swapaxes(force, 0, 1).reshape(side))
+    total_force = steady.reshape(windows, count, 3)
     number = seen.sum(1)
     square = (force**2).sum(axis=(1, -1)) / np.maximum(number, 1)
     mean = np.linalg.norm(total_force, axis=-1) / np.maximum(number, 1)
@@ -187,16 +235,3 @@ def _median_where(values: np.ndarray, chosen: np.ndarray) -> np.ndarray:
             for column, rows in zip(values.T, chosen.T, strict=True)
         ]
     )
-
-
-def _rotation(vector: np.ndarray) -> np.ndarray:
-    """Return the rotation matrices (..., 3, 3) of rotation vectors (..., 3)."""
-    angle = np.linalg.norm(vector, axis=-1)[..., None, None]
-    x, y, z = vector[..., 0], vector[..., 1], vector[..., 2]
-    zero = np.zeros_like(x)
-    cross = np.stack([zero, -z, y, z, zero, -x, -y, x, zero], -1).reshape(*x.shape, 3, 3)
-    small = np.maximum(angle, 1e-12)
-    rotation: np.ndarray = (
-        np.eye(3) + np.sin(small) / small * cross + (1 - np.cos(small)) / small**2 * cross @ cross
-    )
-    return rotation

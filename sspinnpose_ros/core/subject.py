@@ -45,6 +45,12 @@ such as a leg_length_m."""
 LONGEST_KEY = 60
 LARGEST_NUMBER = 1e6
 
+BODY_MASS_INDEX = (8.0, 110.0)
+"""Mass over squared stature, kg/m^2, of the leanest child and the heaviest walker."""
+
+LEG_OF_HEIGHT = (0.35, 0.63)
+"""Thigh and shank together as part of stature; 0.49 is usual, and proportions vary by a tenth."""
+
 REACH_M = 1.0
 """Farthest a sensor can sit from the proximal joint of its segment."""
 
@@ -108,7 +114,8 @@ def make_subject(
         name: _number(value, name=f'segment_length_m.{name}', unit='m')
         for name, value in (segment_length_m or {}).items()
     }
-    body_from_anthropometry(mass_kg=mass, height_m=height, segment_length_m=lengths)
+    body = body_from_anthropometry(mass_kg=mass, height_m=height, segment_length_m=lengths)
+    _require_proportions(mass=mass, height=height, leg=float(body.leg_length.sum()))
     nominal = nominal_sensor_position(height_m=np.float64(height))
     position = np.stack([nominal[:, 0], np.zeros(len(SENSORS)), nominal[:, 1]], -1)
     for sensor, given in (sensor_position_m or {}).items():
@@ -255,6 +262,22 @@ def save_subject(path: Path, subject: Subject, *, notes: Mapping[str, Any] | Non
     with file_beside(path, overwrite=True) as partial:
         partial.write_text(
             yaml.safe_dump(content, sort_keys=False, allow_unicode=True), encoding='utf-8'
+        )
+
+
+def _require_proportions(*, mass: float, height: float, leg: float) -> None:
+    low, high = BODY_MASS_INDEX
+    index = mass / height**2
+    if not low <= index <= high:
+        raise SubjectError(
+            f'mass_kg {mass:g} and height_m {height:g} give {index:.0f} kg/m^2, expected '
+            f'{low:.0f} to {high:.0f} as people have; correct whichever is wrong.'
+        )
+    shortest, longest = LEG_OF_HEIGHT
+    if not shortest <= leg / height <= longest:
+        raise SubjectError(
+            f'Thigh and shank are {leg:.2f} m long together, {leg / height:.2f} of height_m, '
+            f'expected {shortest:g} to {longest:g} of it; correct segment_length_m or height_m.'
         )
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
 
 from sspinnpose_ros.core.estimate_status import EstimateStatus
+from sspinnpose_ros.core.fault import Fault
 from sspinnpose_ros.core.recent_values import RecentValues
 from sspinnpose_ros.core.stream_timing import StreamTiming
 from sspinnpose_ros.core.synchronizer import SensorCounts, SynchronizerStatistics
@@ -33,6 +34,7 @@ class SensorHealth:
         refused: messages without usable stamp, force or rate.
         silent: whether it was waited for in vain.
         residual: force (m/s^2) and rate (rad/s) that the estimate leaves unexplained.
+        faults: of this sensor.
 
     """
 
@@ -42,6 +44,7 @@ class SensorHealth:
     refused: int
     silent: bool
     residual: tuple[float, float]
+    faults: Sequence[Fault] = ()
 
 
 @dataclass(frozen=True)
@@ -146,6 +149,9 @@ def _sensor_status(prefix: str, sensor: str, health: SensorHealth) -> Diagnostic
             text = 'heard, but its samples are late, repeated, future or of another clock'
     else:
         level, text = DiagnosticStatus.OK, f'heard at {timing.rate_hz:.0f} Hz'
+    if health.faults and level == DiagnosticStatus.OK:
+        level = LEVELS[max(fault.level for fault in health.faults)]
+        text = ' '.join(fault.sentence for fault in health.faults)
     return DiagnosticStatus(
         level=level,
         name=f'{prefix}: imu {sensor}',
@@ -167,6 +173,7 @@ def _sensor_status(prefix: str, sensor: str, health: SensorHealth) -> Diagnostic
                 'missing_frames': str(counts.missing_frames),
                 'residual_force': _number(health.residual[0], 2),
                 'residual_rate': _number(health.residual[1], 3),
+                'faults': ' '.join(fault.kind.value for fault in health.faults),
             }
         ),
     )

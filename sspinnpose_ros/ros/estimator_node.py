@@ -242,14 +242,12 @@ class EstimatorNode(LifecycleNode):
         wearer, values, pipeline = self._wearer, self._values, self._pipeline
         if pipeline.synchronizer.statistics.frames:
             pipeline.reset('activated')
-        pipeline.faults = ()
         self._recent.clear()
         # A group keeps a reference to all it ever held, so each session has its own.
         self._group = MutuallyExclusiveCallbackGroup()
         watch = InputWatch(
             topics=self._topics,
             pipeline=pipeline,
-            recent=self._recent,
             missing_topic_s=values['missing_topic_s'],
             logger=self.get_logger(),
             count_publishers=self.count_publishers,

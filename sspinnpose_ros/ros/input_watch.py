@@ -7,17 +7,11 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from sspinnpose_ros.core.conventions import SENSORS
+from sspinnpose_ros.core.estimate_status import Level
 from sspinnpose_ros.core.pipeline import Pipeline
-from sspinnpose_ros.core.plausibility import STUCK_S, check_signals, stuck_sentence
-from sspinnpose_ros.core.recent_frames import RecentFrames
 from sspinnpose_ros.core.stream_timing import StreamTimer
-from sspinnpose_ros.core.upright import check_upright
 
 WARNING_PERIOD_S = 10.0
-CHECK_S = 5.0
-"""Signals are looked at when this much of them has come, and again while in doubt."""
-
 STRANGE_AGE_S = 1.0
 HEARD_S = 1.0
 
@@ -30,7 +24,6 @@ class InputWatch:
         *,
         topics: Mapping[str, str],
         pipeline: Pipeline,
-        recent: RecentFrames,
         missing_topic_s: float,
         logger: Any,
         count_publishers: Callable[[str], int],
@@ -39,8 +32,7 @@ class InputWatch:
 
         Args:
             topics: where each sensor is heard.
-            pipeline: that the samples go through; its `faults` and `unchecked` are set.
-            recent: its newest frames.
+            pipeline: that the samples go through; its `unchecked` is set.
             missing_topic_s: time after which silent topics are named, s.
             logger: of the node.
             count_publishers: tells how many publishers a topic has.
@@ -51,15 +43,13 @@ class InputWatch:
         self.timers = {sensor: StreamTimer() for sensor in topics}
         self._pipeline = pipeline
         pipeline.unchecked = True
-        self._recent = recent
         self._missing_topic_s = missing_topic_s
         self._logger = logger
         self._count_publishers = count_publishers
         self._begin = time.monotonic()
         self._named_missing = self._named_clock = False
         self._warned: dict[str, float] = {}
-        self._heard = 0
-        self._check_at = math.inf
+        self._named: set[str] = set()
 
     def refuse(self, sensor: str, sentence: str) -> None:
         """Count a message that cannot be used, and say why now and then."""
@@ -91,9 +81,8 @@ class InputWatch:
         """
         self._name_missing_topics()
         self._name_bad_samples()
-        self._name_stuck_sensors()
         self._name_other_clocks(now_s)
-        self._check_signals()
+        self._name_faults()
 
     def warn(self, about: str, sentence: str) -> None:
         """Log a sentence about a matter, at most every `WARNING_PERIOD_S`."""
@@ -134,11 +123,6 @@ class InputWatch:
                 f'{", ".join(spoilt)} were NaN or infinite and were dropped; check the driver.',
             )
 
-    def _name_stuck_sensors(self) -> None:
-        for sensor, counts in self._pipeline.synchronizer.statistics.sensors.items():
-            if counts.repeating_s >= STUCK_S:
-                self.warn(f'stuck {sensor}', stuck_sentence(sensor, counts.repeating_s))
-
     def _name_other_clocks(self, now_s: float) -> None:
         if self._named_clock:
             return
@@ -154,37 +138,11 @@ class InputWatch:
                 )
                 return
 
-    def _check_signals(self) -> None:
-        """Look at the first seconds of every sensor, and again while something is wrong."""
-        rate = self._pipeline.synchronizer.config.rate_hz
-        frames = self._pipeline.synchronizer.statistics.frames
-        heard = sum(timer.heard for timer in self.timers.values())
-        if heard != self._heard:
-            self._heard = heard
-            self._check_at = frames + CHECK_S * rate
-        if frames < self._check_at:
-            return
-        recent = self._recent.last(round(CHECK_S * rate))
-        faults = check_signals(
-            time_s=recent.time_s,
-            acceleration=recent.acceleration,
-            angular_rate=recent.angular_rate,
-            sensors=SENSORS,
-            present=recent.present,
-        )
-        estimator = self._pipeline.estimator
-        if not faults and estimator is not None:
-            faults = check_upright(
-                time_s=recent.time_s,
-                acceleration=recent.acceleration,
-                angular_rate=recent.angular_rate,
-                sensors=SENSORS,
-                present=recent.present,
-                mounting=estimator.mounting,
-            )
-        for fault in faults:
-            if fault not in self._pipeline.faults:
-                self._logger.error(fault)
-        self._pipeline.faults = tuple(faults)
-        self._pipeline.unchecked = False
-        self._check_at = frames + (CHECK_S * rate if faults else math.inf)
+    def _name_faults(self) -> None:
+        """Say each fault once, until it is gone and comes again."""
+        faults = {fault.label: fault for fault in self._pipeline.faults}
+        for label, fault in faults.items():
+            if label not in self._named:
+                say = self._logger.error if fault.level == Level.ERROR else self._logger.warning
+                say(fault.sentence)
+        self._named = set(faults)

@@ -255,6 +255,7 @@ class Session:
     def _health(self, now_s: float) -> dict[str, SensorHealth]:
         synchronizer, watch = self._pipeline.synchronizer, self._watch
         residual = self._residual.root_mean_square()
+        faults = self._pipeline.faults
         health = {}
         for sensor, topic in watch.topics.items():
             force, rate = residual[SENSORS.index(sensor)].tolist()
@@ -265,5 +266,6 @@ class Session:
                 refused=watch.refused[sensor],
                 silent=synchronizer.is_silent(sensor),
                 residual=(force, rate),
+                faults=[fault for fault in faults if sensor in fault.sensors],
             )
         return health

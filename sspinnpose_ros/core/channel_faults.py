@@ -1,0 +1,106 @@
+"""Recognize channels that stand still or stop at the end of their range."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from sspinnpose_ros.core.conventions import SENSORS
+from sspinnpose_ros.core.fault import Fault, FaultKind
+from sspinnpose_ros.core.recent_frames import FrameSeries
+
+KINDS = (('linear_acceleration', 'm/s^2'), ('angular_velocity', 'rad/s'))
+
+LOWEST_LIMIT = (15.0, 2.0)
+"""Ranges of sensors end above this, m/s^2 and rad/s; the smallest are 2 g and 125 deg/s."""
+
+FEWEST_ENDS = 4
+"""How often a channel must give its greatest value, or once less where two follow each other;
+recordings give it once."""
+
+SAME = 1e-9
+"""Part of a value within which two are the same: what interpolation between equals leaves."""
+
+STILL_S = 1.0
+MOVING = (0.5, 0.3)
+"""Deviation of force (m/s^2) and of rate (rad/s) from their means, above which a sensor moves."""
+
+IN_PLANE = 0.4
+"""Part of an axis that shows in the sagittal plane, from which it is missed when it is still."""
+
+
+def saturated_channels(series: FrameSeries) -> list[Fault]:
+    """Name sensors whose force or rate stays at one extreme value again and again.
+
+    Args:
+        series: the newest frames, sensor axes.
+
+    """
+    faults = []
+    for kind, values in enumerate((series.acceleration, series.angular_rate)):
+        size = np.abs(values)
+        largest = size.max(0)
+        at_end = size >= largest * (1.0 - SAME)
+        number = at_end.sum(0) + (at_end[1:] & at_end[:-1]).any(0)
+        stopped = (number >= FEWEST_ENDS) & (largest > LOWEST_LIMIT[kind])
+        # A value that never changes is stuck, not saturated.
+        stopped &= at_end.mean(0) < 0.5
+        name, unit = KINDS[kind]
+        for row in np.flatnonzero(stopped.any(-1)).tolist():
+            limit = float(largest[row][stopped[row]].max())
+            faults.append(
+                Fault(
+                    kind=FaultKind.SATURATED,
+                    sensors=(SENSORS[row],),
+                    sentence=f'{SENSORS[row]} stops at {limit:.4g} {unit} in {name}, expected '
+                    'peaks of various heights: this is the end of its range; set a wider range in '
+                    'its driver.',
+                    size=float(number[row].max()),
+                )
+            )
+    return faults
+
+
+def still_channels(
+    series: FrameSeries, *, period_s: float, lateral: np.ndarray | None
+) -> list[Fault]:
+    """Name sensors of which one kind of channel stands still while the other kind moves.
+
+    Args:
+        series: the newest frames, sensor axes.
+        period_s: between frames, s.
+        lateral: (7, 3) axis to the left in sensor axes, NaN where the mounting is unknown; None
+            where none is known. A single axis that is hardly lateral (force) or nearly lateral
+            (rate) is then missed too.
+
+    """
+    number = round(STILL_S / period_s)
+    if len(series.time_s) < number:
+        return []
+    present = series.present[-number:].all(0)
+    force, rate = series.acceleration[-number:], series.angular_rate[-number:]
+    spread = (force.std(0), rate.std(0))
+    moving = np.stack([np.linalg.norm(spread[k], axis=-1) > MOVING[k] for k in (0, 1)])
+    faults = []
+    for kind, values in enumerate((force, rate)):
+        still = np.ptp(values, axis=0) == 0.0
+        # A motion in one plane turns about one axis only, so without mounting no fewer count.
+        missed = still.all(-1)
+        if lateral is not None:
+            aside = np.abs(lateral)
+            shown = np.sqrt(np.maximum(1.0 - aside**2, 0.0)) if kind == 0 else aside
+            missed |= (still & (shown > IN_PLANE)).any(-1)
+        missed &= present & moving[1 - kind]
+        name, _ = KINDS[kind]
+        for row in np.flatnonzero(missed).tolist():
+            axes = ', '.join('xyz'[axis] for axis in np.flatnonzero(still[row]))
+            faults.append(
+                Fault(
+                    kind=FaultKind.STUCK_AXIS,
+                    sensors=(SENSORS[row],),
+                    sentence=f'{SENSORS[row]} repeats the same {name}.{axes} while it moves, '
+                    f'expected the noise of a live sensor; switch this part on in its driver, or '
+                    'replace the sensor.',
+                    size=float(still[row].sum()),
+                )
+            )
+    return faults

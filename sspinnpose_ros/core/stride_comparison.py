@@ -1,0 +1,210 @@
+"""Recognize what changes on a sensor in use, by comparing its strides with an earlier one.
+
+People repeat their strides. Where all sensors but one repeat theirs, what changed on that one is
+the sensor: it was turned, or misreads. No mounting and no network is needed.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from sspinnpose_ros.core.conventions import SENSORS
+from sspinnpose_ros.core.fault import Fault, FaultKind
+from sspinnpose_ros.core.stride_window import StrideWindow
+
+PHASES = 40
+FORCE_UNIT = 4.0
+"""Force that counts like a rate of 1 rad/s, m/s^2."""
+
+FARTHEST_TURN_DEG = {'pelvis': 35.0}
+FARTHEST_LEG_TURN_DEG = 25.0
+"""How far a sensor may seem turned; recordings reach 20 for the pelvis, which hardly moves, and
+14 for the others."""
+
+LARGEST_RATE_FACTOR = 1.7
+"""How far a rate of a leg may grow or shrink against those of the other sensors."""
+
+ALIKE = 0.8
+"""Correlation of a sensor's rates with its earlier ones, once turned back, of one that repeats."""
+
+SAME_SHAPE = 0.85
+"""The same for one whose rate is said to have another gain."""
+
+STILL_ALIKE = 0.5
+"""The same for a sensor that is said to be turned."""
+
+UNCHANGED_DEG = 15.0
+FEWEST_UNCHANGED = 3
+PACE_RANGE = (0.8, 1.25)
+"""Rates of all sensors together, against the earlier stride, for the two to be comparable."""
+
+
+@dataclass(frozen=True, eq=False)
+class Stride:
+    """Hold one stride on a fixed number of phases.
+
+    Attributes:
+        signal: (PHASES, 7, 6) force in `FORCE_UNIT` and rate in rad/s, sensor axes.
+        usable: (7,) bool.
+
+    """
+
+    signal: np.ndarray
+    usable: np.ndarray
+
+
+@dataclass(frozen=True, eq=False)
+class Comparison:
+    """Hold what became of each sensor since an earlier stride, NaN where unknown.
+
+    Attributes:
+        turned_deg: (7,) angle by which the sensor seems turned.
+        moved_turn_deg: (7,) the same from the changes of force and rate alone, which a bias
+            leaves as they are.
+        rate_factor: (7,) size of its rates against before, over the median of all sensors.
+        alike: (7,) correlation of its rates with the earlier ones, once turned back.
+        pace: size of all rates against before.
+
+    """
+
+    turned_deg: np.ndarray
+    moved_turn_deg: np.ndarray
+    rate_factor: np.ndarray
+    alike: np.ndarray
+    pace: float
+
+    @property
+    def unchanged(self) -> np.ndarray:
+        """Sensors (7,) that repeat their strides."""
+        same: np.ndarray = (self.alike > ALIKE) & (self.turned_deg < UNCHANGED_DEG)
+        return same
+
+    @property
+    def comparable(self) -> bool:
+        """Whether most sensors repeat their strides, so that another's change is its own."""
+        low, high = PACE_RANGE
+        known = np.isfinite(self.alike)
+        unchanged = int(self.unchanged.sum())
+        return (
+            low < self.pace < high
+            and unchanged >= FEWEST_UNCHANGED
+            and 2 * unchanged > int(known.sum())
+        )
+
+    def faults(self) -> list[Fault]:
+        """Name the sensors that changed; empty where the strides are not comparable."""
+        if not self.comparable:
+            return []
+        found = []
+        for row in np.flatnonzero(np.isfinite(self.alike)).tolist():
+            sensor, turned = SENSORS[row], float(self.turned_deg[row])
+            factor = float(self.rate_factor[row])
+            limit = FARTHEST_TURN_DEG.get(sensor, FARTHEST_LEG_TURN_DEG)
+            if turned > limit and self.alike[row] > STILL_ALIKE:
+                found.append(self._turned(sensor, turned, float(self.moved_turn_deg[row])))
+            elif (
+                sensor != 'pelvis'
+                and not 1.0 / LARGEST_RATE_FACTOR < factor < LARGEST_RATE_FACTOR
+                and self.alike[row] > SAME_SHAPE
+            ):
+                found.append(
+                    Fault(
+                        kind=FaultKind.RATE_GAIN,
+                        sensors=(sensor,),
+                        sentence=f'{sensor} turns {factor:.2f} times as fast as earlier while '
+                        'the other sensors repeat their strides, expected about 1: the gain of '
+                        'its gyro changed; start it again or replace it.',
+                        size=factor,
+                    )
+                )
+        return found
+
+    def _turned(self, sensor: str, turned: float, moved: float) -> Fault:
+        if moved < 0.5 * turned:
+            return Fault(
+                kind=FaultKind.FORCE_BIAS,
+                sensors=(sensor,),
+                sentence=f'{sensor} measures a mean force {turned:.0f} degrees from where it was, '
+                'but moves as before, expected the same: its accelerometer has a bias; calibrate '
+                'again or replace it.',
+                size=turned,
+            )
+        return Fault(
+            kind=FaultKind.TURNED,
+            sensors=(sensor,),
+            sentence=f'{sensor} turned by {turned:.0f} degrees on its segment while the other '
+            'sensors repeat their strides, expected none: its strap slipped; put it back as it '
+            'was, or calibrate again.',
+            size=turned,
+        )
+
+
+def stride_of(window: StrideWindow) -> Stride:
+    """Bring a steady window onto fixed phases."""
+    count = len(window.acceleration)
+    signal = np.concatenate([window.acceleration / FORCE_UNIT, window.angular_rate], axis=-1)
+    # Circular means over a fortieth of the stride or more, taken at the phases.
+    width = max(1, round(count / PHASES)) | 1
+    total = np.cumsum(np.concatenate([signal[-width:], signal, signal[:width]]), axis=0)
+    centre = np.round(np.arange(PHASES) * count / PHASES).astype(np.int64) + width
+    half = width // 2
+    mean = (total[centre + half] - total[centre - half - 1]) / width
+    return Stride(signal=mean, usable=window.usable.copy())
+
+
+def compare_strides(before: Stride, after: Stride) -> Comparison:
+    """Compare two strides sensor by sensor, at the phase at which most sensors agree best."""
+    usable = before.usable & after.usable
+    rate_before, rate_after = before.signal[..., 3:], after.signal[..., 3:]
+    size_before = np.sqrt((rate_before**2).sum((0, 2))) + 1e-9
+    size_after = np.sqrt((rate_after**2).sum((0, 2))) + 1e-9
+    shared = np.fft.rfft(rate_before, axis=0).conj() * np.fft.rfft(rate_after, axis=0)
+    agreement = np.fft.irfft(shared.sum(-1), PHASES, axis=0) / (size_before * size_after)
+    best = np.sort(np.where(usable, agreement, -1.0), axis=1)[:, -4:].sum(1)
+    later = np.roll(after.signal, -int(np.argmax(best)), axis=0)
+    first = _samples(before.signal)
+    second = _samples(later)
+    turn = best_rotation(first, second)
+    moved = best_rotation(
+        _samples(before.signal - _mean_force(before.signal)),
+        _samples(later - _mean_force(later)),
+    )
+    turned_back = np.einsum('sij,tsj->tsi', turn, rate_before)
+    alike = (turned_back * later[..., 3:]).sum((0, 2)) / (size_before * size_after)
+    factor = size_after / size_before
+    unknown = np.where(usable, 0.0, np.nan)
+    pace = float(np.median(factor[usable])) if usable.any() else float('nan')
+    return Comparison(
+        turned_deg=_angle_deg(turn) + unknown,
+        moved_turn_deg=_angle_deg(moved) + unknown,
+        rate_factor=factor / pace + unknown,
+        alike=alike + unknown,
+        pace=pace,
+    )
+
+
+def best_rotation(first: np.ndarray, second: np.ndarray) -> np.ndarray:
+    """Return rotations (S, 3, 3) that take vectors (S, n, 3) nearest to others (Kabsch, 1976)."""
+    u, _, v = np.linalg.svd(np.einsum('sni,snj->sij', first, second))
+    sign = np.sign(np.linalg.det(u @ v))
+    flip = np.stack([np.ones_like(sign), np.ones_like(sign), sign], axis=-1)
+    rotation: np.ndarray = np.einsum('sji,sj,skj->sik', v, flip, u)
+    return rotation
+
+
+def _samples(signal: np.ndarray) -> np.ndarray:
+    stacked: np.ndarray = np.concatenate([signal[..., :3], signal[..., 3:]]).swapaxes(0, 1)
+    return stacked
+
+
+def _mean_force(signal: np.ndarray) -> np.ndarray:
+    mean: np.ndarray = signal.mean(0) * np.array([1.0, 1.0, 1.0, 0.0, 0.0, 0.0])
+    return mean
+
+
+def _angle_deg(rotation: np.ndarray) -> np.ndarray:
+    cosine = 0.5 * (np.trace(rotation, axis1=-2, axis2=-1) - 1.0)
+    angle: np.ndarray = np.rad2deg(np.arccos(np.clip(cosine, -1.0, 1.0)))
+    return angle

@@ -1,0 +1,162 @@
+"""Cut the last whole stride out of the newest samples, however the sensors are turned."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from sspinnpose_ros.core.calibration_input import LEG_SENSORS
+from sspinnpose_ros.core.conventions import SENSORS
+from sspinnpose_ros.core.drift_free import integrate_rate
+from sspinnpose_ros.core.recent_frames import FrameSeries
+
+SHORTEST_STRIDE_S = 0.5
+LONGEST_STRIDE_S = 1.9
+TAIL_S = 0.6
+"""How much of the newest signal is compared with what came one stride earlier."""
+
+NEEDED_S = LONGEST_STRIDE_S + TAIL_S
+"""How much signal it takes to find the longest stride."""
+
+RESTLESS_S = 1.5
+"""What is looked at where no stride repeats."""
+
+FAIR_REPEAT = 0.7
+"""How alike the last two strides of a steady walker are at least, 0 to 1; recordings: 0.76."""
+
+MOVING_RAD_S = 0.6
+"""Root mean square rate of the median leg sensor above which the wearer walks; the slowest
+recorded stride has 1.4."""
+
+SLIGHT_RAD_S = 0.3
+WHOLE = 0.95
+FEWEST_LEG_SENSORS = 2
+
+ABSURD = 1e6
+"""No sensor measures this, in whatever unit, and squares of it are still numbers."""
+
+LEGS = np.isin(SENSORS, LEG_SENSORS)
+
+
+@dataclass(frozen=True, eq=False)
+class StrideWindow:
+    """Hold the newest samples of whole sensors: one stride, or some time where nobody walks.
+
+    Attributes:
+        acceleration: (P, 7, 3) specific force as received, sensor axes, m/s^2.
+        angular_rate: (P, 7, 3) as received, sensor axes, rad/s.
+        usable: (7,) bool, sensors that were there all the time; others hold zeros.
+        steady: whether the window is one stride that repeats the stride before.
+        period_s: between samples, s.
+
+    """
+
+    acceleration: np.ndarray
+    angular_rate: np.ndarray
+    usable: np.ndarray
+    steady: bool
+    period_s: float
+
+    @property
+    def duration_s(self) -> float:
+        """How long the window is, s."""
+        return len(self.acceleration) * self.period_s
+
+
+def stride_window(series: FrameSeries, *, period_s: float) -> StrideWindow | None:
+    """Return the newest stride of a series, None for less than `RESTLESS_S`.
+
+    Args:
+        series: consecutive frames; strides of up to their duration less `TAIL_S` are found.
+        period_s: between frames, s.
+
+    """
+    count = len(series.time_s)
+    if count * period_s < RESTLESS_S:
+        return None
+    stride = round(RESTLESS_S / period_s)
+    steady = False
+    found = _last_stride(series.angular_rate, present=series.present, period_s=period_s)
+    if found:
+        stride, steady = found, True
+    chosen = slice(count - stride, count)
+    present = series.present[chosen]
+    usable = present.mean(0) > WHOLE
+    acceleration, rate = series.acceleration[chosen], series.angular_rate[chosen]
+    if not present.all():
+        acceleration, rate = _held(acceleration, present), _held(rate, present)
+    finite = (np.abs(acceleration) < ABSURD).all((0, 2)) & (np.abs(rate) < ABSURD).all((0, 2))
+    return StrideWindow(
+        acceleration=acceleration,
+        angular_rate=rate,
+        usable=usable & finite,
+        steady=steady,
+        period_s=period_s,
+    )
+
+
+def mean_force(window: StrideWindow) -> tuple[np.ndarray, np.ndarray]:
+    """Return the mean specific force in axes that do not turn, and the deviation from it.
+
+    Both are sizes (7,), m/s^2. The first is gravity for a faultless sensor, whatever its
+    mounting: over a whole stride a walker does not accelerate.
+    """
+    attitude = integrate_rate(window.angular_rate, window.period_s)
+    mean = np.einsum('tsij,tsj->si', attitude, window.acceleration) / len(attitude)
+    size = np.linalg.norm(mean, axis=-1)
+    square = (window.acceleration**2).sum(-1).mean(0)
+    return size, np.sqrt(np.maximum(square - size**2, 0.0))
+
+
+def names(rows: np.ndarray | Sequence[int]) -> tuple[str, ...]:
+    """Return the sensors of row numbers."""
+    return tuple(SENSORS[int(row)] for row in rows)
+
+
+def _last_stride(rate: np.ndarray, *, present: np.ndarray, period_s: float) -> int:
+    """Return the lag in samples at which the newest rates repeat, 0 where nobody walks.
+
+    Every sensor counts alike, whatever its unit. Of several good lags the shortest is taken.
+    """
+    number = min(len(rate), round(NEEDED_S / period_s))
+    step = max(1, round(0.02 / period_s))
+    usable = LEGS & (present[-number:].mean(0) > WHOLE)
+    if usable.sum() < FEWEST_LEG_SENSORS:
+        return 0
+    signal = rate[-number:, usable][::-step]  # newest first
+    if not (np.abs(signal) < ABSURD).all():
+        return 0
+    tail = round(TAIL_S / period_s / step)
+    stride = signal[: round(1.0 / period_s / step)]
+    pace = np.sqrt((stride**2).sum(-1).mean(0))
+    if np.median(pace) < MOVING_RAD_S:
+        return 0
+    floor = tail * SLIGHT_RAD_S**2
+    windows = np.lib.stride_tricks.sliding_window_view(signal, tail, axis=0)  # (m, s, 3, tail)
+    shared = np.einsum('msit,sit->ms', windows, windows[0])
+    energy = np.einsum('msit,msit->ms', windows, windows)
+    unlike = 1.0 - (2.0 * shared + floor) / (energy + energy[0] + floor)
+    cost = unlike.mean(-1)
+    first = round(SHORTEST_STRIDE_S / period_s / step)
+    cost = cost[first:]
+    inner = cost[1:-1]
+    dips = np.flatnonzero((inner <= cost[:-2]) & (inner <= cost[2:])) + 1
+    if not len(dips):
+        return 0
+    best = float(cost[dips].min())
+    if 1.0 - best < FAIR_REPEAT:
+        return 0
+    lag = int(dips[np.flatnonzero(cost[dips] < best + 0.1)[0]])
+    return (first + lag) * step
+
+
+def _held(values: np.ndarray, present: np.ndarray) -> np.ndarray:
+    """Fill absent samples of (T, 7, 3) with the one before, or the first where there is none."""
+    index = np.where(present, np.arange(len(present))[:, None], -1)
+    index = np.maximum.accumulate(index, axis=0)
+    first = np.argmax(present, axis=0)
+    index = np.where(index < 0, first, index)
+    held: np.ndarray = np.take_along_axis(values, index[..., None], axis=0)
+    return held
