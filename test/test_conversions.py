@@ -269,7 +269,9 @@ def test_status_says_what_is_missing(estimate: Estimate) -> None:
     residual = np.full((7, 3), np.nan)
     residual[0] = [0.5, -1.0, 0.25]
     raw = owner.serialize(
-        EstimateStatus(Level.WARN, 'estimated without foot_l', ('foot_l',)),
+        EstimateStatus(
+            Level.WARN, 'estimated without foot_l', ('foot_l',), ('swapped foot_l foot_r',)
+        ),
         stamp_ns=STAMP_NS,
         age_s=0.0042,
         residual=residual,
@@ -282,6 +284,7 @@ def test_status_says_what_is_missing(estimate: Estimate) -> None:
         'stamp': '1700000000.123456789',
         'age_ms': '4.20',
         'missing': 'foot_l',
+        'faults': 'swapped foot_l foot_r',
         'residual pelvis': '0.50 -1.00 m/s^2 0.25 rad/s',
         'residual foot_l': '',
     }

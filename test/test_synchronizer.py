@@ -295,7 +295,7 @@ def test_values_that_are_not_numbers_are_dropped_and_counted() -> None:
     assert not any(frame.present[SENSORS.index('thigh_l')] for frame in frames)
 
 
-@pytest.mark.parametrize('step', [-30.0, -2.0, 5.0, 1e6])
+@pytest.mark.parametrize('step', [-30.0, -2.0, 5.0, 1e5])
 @pytest.mark.parametrize('clock_follows', [False, True])
 def test_a_jump_of_the_clock_begins_a_new_grid(step: float, clock_follows: bool) -> None:
     """A bag that loops, or a clock that is set, costs no more than the waiting frames."""

@@ -40,11 +40,11 @@ ESTIMATE_WRONG = frozenset(
         FaultKind.ABSURD_VALUE,
         FaultKind.WORN_OTHERWISE,
         FaultKind.SWAPPED,
-        FaultKind.LEGS_SWAPPED,
         FaultKind.BACK_TO_FRONT,
     }
 )
-"""Faults under which no number would mean what its name says; nothing is estimated then."""
+"""Faults under which no number would mean what its name says; nothing is estimated then. Exchanged
+legs are not among them: how the pelvis is pushed is too weak a sign of it to stop a device."""
 
 
 @dataclass(frozen=True)

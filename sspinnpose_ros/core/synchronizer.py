@@ -83,7 +83,7 @@ class SensorCounts:
         accepted: came in time and were kept for the frames around their stamp.
         duplicate: dropped because stamp or values repeat an earlier sample.
         late: arrived after the frame at or after their stamp had left; at most interpolated from.
-        not_finite: dropped because they hold NaN, infinity more than `LARGEST_VALUE`, or
+        not_finite: dropped because they hold NaN, more than `LARGEST_VALUE`, or
             because their stamp is beyond `LARGEST_STAMP_S`.
         wrong_clock: dropped because their stamp is far from those of the other sensors.
         future: dropped because their stamp is ahead of the clock of most sensors.
