@@ -10,6 +10,7 @@ import numpy as np
 
 from sspinnpose_ros.bags.imu_bag import ImuBag
 from sspinnpose_ros.bags.recorded_grid import read_grid
+from sspinnpose_ros.core.aligned_axes import corrected_alignment
 from sspinnpose_ros.core.calibration import Calibration, calibrate
 from sspinnpose_ros.core.calibration_file import load_calibration
 from sspinnpose_ros.core.calibration_input import LOWEST_RATE_HZ
@@ -17,6 +18,9 @@ from sspinnpose_ros.core.conventions import SENSORS
 from sspinnpose_ros.core.errors import CalibrationError
 from sspinnpose_ros.core.mounting import Mounting, aligned_mounting
 from sspinnpose_ros.core.subject import ALIGNED, Subject
+
+NOTHING_SAID = 'The mounting is unknown, so it was calibrated from this recording.'
+ALIGNED_SAID = 'The axes are given as aligned; walking in this recording corrected them.'
 
 RATE_HZ = 100.0
 LONGEST_S = 300.0
@@ -30,11 +34,13 @@ class FoundMounting:
     Attributes:
         mounting: of at least the sensors asked for.
         calibration: None where the mounting was known before.
+        reason: why there is one, in a sentence.
 
     """
 
     mounting: Mounting
-    calibration: Calibration | None
+    calibration: Calibration | None = None
+    reason: str = ''
 
 
 def find_mounting(
@@ -46,7 +52,10 @@ def find_mounting(
     skip_bad_samples: bool = False,
     time_offset_s: Mapping[str, float] | None = None,
 ) -> FoundMounting:
-    """Take the mounting from a file, from aligned axes, or from the recording, in this order.
+    """Take the mounting from a file, else from the recording.
+
+    Axes that are given as aligned are corrected by walking in the recording where there is enough
+    of it, and taken as they are where there is not.
 
     Args:
         bag: the open recording.
@@ -73,17 +82,31 @@ def find_mounting(
                 f'{calibration_path} lacks {", ".join(missing)}, expected every sensor that is '
                 'used; calibrate with all of them worn or leave them out with --sensors.'
             )
-        return FoundMounting(mounting=mounting, calibration=None)
+        return FoundMounting(mounting=mounting)
+
+    def calibrated() -> Calibration:
+        return calibrate_recording(
+            bag,
+            subject=subject,
+            sensors=None,
+            skip_bad_samples=skip_bad_samples,
+            time_offset_s=time_offset_s,
+        )
+
     if subject.sensor_axes == ALIGNED:
-        return FoundMounting(mounting=aligned_mounting(), calibration=None)
-    calibration = calibrate_recording(
-        bag,
-        subject=subject,
-        sensors=None,
-        skip_bad_samples=skip_bad_samples,
-        time_offset_s=time_offset_s,
+        try:
+            corrected = corrected_alignment(calibrated())
+        except CalibrationError:
+            corrected = None
+        if corrected is None:
+            return FoundMounting(mounting=aligned_mounting())
+        return FoundMounting(
+            mounting=corrected.mounting, calibration=corrected, reason=ALIGNED_SAID
+        )
+    calibration = calibrated()
+    return FoundMounting(
+        mounting=calibration.mounting, calibration=calibration, reason=NOTHING_SAID
     )
-    return FoundMounting(mounting=calibration.mounting, calibration=calibration)
 
 
 def calibrate_recording(

@@ -176,7 +176,7 @@ def _prepare(path: Path, *, folder: Path, seconds: float) -> Source:
             mounting=found.mounting,
         )
     if found.calibration is not None:
-        click.echo('The mounting of the sensors is unknown: calibrated from the recording first.')
+        click.echo(found.reason)
         for sentence in found.calibration.sentences:
             click.echo(f'  {sentence}')
         calibration = folder / 'calibration.yaml'

@@ -110,7 +110,7 @@ def estimate(
             time_offset_s=time_offset_s,
         )
         if found.calibration is not None:
-            click.echo('The mounting is unknown, so it was calibrated from this recording.')
+            click.echo(found.reason)
             for sentence in found.calibration.sentences:
                 click.echo(sentence)
         estimator = Estimator(model=model, subject=subject, mounting=found.mounting)

@@ -92,7 +92,7 @@ def locate_sensors(
             skip_bad_samples=skip_bad_samples,
         )
         if found.calibration is not None:
-            click.echo('The mounting is unknown, so it was calibrated from this recording.')
+            click.echo(found.reason)
             for sentence in found.calibration.sentences:
                 click.echo(sentence)
         with progress_bar(label='estimating', total=bag.message_count(used)) as progress:
