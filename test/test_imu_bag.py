@@ -122,7 +122,7 @@ def test_no_imu_no_bag_and_broken_files_are_told_apart(trial: Path, tmp_path: Pa
     with pytest.raises(RecordingError, match='cannot be read'):
         samples_of(broken)
     (broken / 'metadata.yaml').write_text('nonsense')
-    with pytest.raises(RecordingError, match='cannot be read'):
+    with pytest.raises(RecordingError, match='describes no recording'):
         samples_of(broken)
 
 

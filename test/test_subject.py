@@ -143,5 +143,5 @@ def test_a_misspelt_key_is_named(key: str, known: str) -> None:
     content = {'mass_kg': 70.0, 'height_m': 1.75, 'speed_mps': 1.3, 'source': 'a note'}
     subject_from_mapping(content)
     content[key] = content.pop(known, 'aligned')
-    with pytest.raises(SubjectError, match=f'{key} is no key .* expected perhaps {known}'):
+    with pytest.raises(SubjectError, match=f"'{key}' is no key .* expected perhaps {known}"):
         subject_from_mapping(content)

@@ -15,7 +15,7 @@ from sspinnpose_ros.core.calibration import Calibration, calibrate
 from sspinnpose_ros.core.calibration_file import load_calibration
 from sspinnpose_ros.core.calibration_input import LOWEST_RATE_HZ
 from sspinnpose_ros.core.conventions import SENSORS
-from sspinnpose_ros.core.errors import CalibrationError
+from sspinnpose_ros.core.errors import CalibrationError, RecordingError
 from sspinnpose_ros.core.mounting import Mounting, aligned_mounting
 from sspinnpose_ros.core.subject import ALIGNED, Subject
 
@@ -96,7 +96,8 @@ def find_mounting(
     if subject.sensor_axes == ALIGNED:
         try:
             corrected = corrected_alignment(calibrated())
-        except CalibrationError:
+        except (CalibrationError, RecordingError):
+            # What keeps a recording from being calibrated need not keep it from being estimated.
             corrected = None
         if corrected is None:
             return FoundMounting(mounting=aligned_mounting())

@@ -37,13 +37,11 @@ def saturated_channels(series: FrameSeries) -> list[Fault]:
     """
     faults = []
     for kind, values in enumerate((series.acceleration, series.angular_rate)):
-        size = np.abs(values)
-        largest = size.max(0)
-        at_end = size >= largest * (1.0 - SAME)
-        number = at_end.sum(0) + (at_end[1:] & at_end[:-1]).any(0)
-        stopped = (number >= FEWEST_ENDS) & (largest > LOWEST_LIMIT[kind])
-        # A value that never changes is stuck, not saturated.
-        stopped &= at_end.mean(0) < 0.5
+        stopped, largest, number = _ends(np.abs(values), lowest=LOWEST_LIMIT[kind])
+        if not stopped.any():
+            # The older half may hold peaks from before the range was changed.
+            newest = np.abs(values[len(values) // 2 :])
+            stopped, largest, number = _ends(newest, lowest=LOWEST_LIMIT[kind])
         name, unit = KINDS[kind]
         for row in np.flatnonzero(stopped.any(-1)).tolist():
             limit = float(largest[row][stopped[row]].max())
@@ -58,6 +56,15 @@ def saturated_channels(series: FrameSeries) -> list[Fault]:
                 )
             )
     return faults
+
+
+def _ends(size: np.ndarray, *, lowest: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Say of (T, 7, 3) sizes which channels stop at an end, where, and how often."""
+    largest = size.max(0)
+    at_end = size >= largest * (1.0 - SAME)
+    number = at_end.sum(0) + (at_end[1:] & at_end[:-1]).any(0)
+    # A value that never changes is stuck, not saturated.
+    return (number >= FEWEST_ENDS) & (largest > lowest) & (at_end.mean(0) < 0.5), largest, number
 
 
 def still_channels(

@@ -153,7 +153,13 @@ class Pipeline:
         self._resets, self._last_time = resets, frame.time_s
         if self.estimator is None:
             return self._without(frame, Level.ERROR, f'not calibrated: {self.instruction}')
-        grave = [fault.sentence for fault in faults if fault.level == Level.ERROR]
+        away = self._return.away()
+        # What is wrong with a sensor that is not used spoils nothing.
+        grave = [
+            fault.sentence
+            for fault in faults
+            if fault.level == Level.ERROR and not away.issuperset(fault.sensors)
+        ]
         if grave:
             return self._without(frame, Level.ERROR, ' '.join(grave))
         if self._state is None:

@@ -77,6 +77,12 @@ class SensorReturn:
             watched[:, None], self._mean + gain * (residual[:, :2] - self._mean), 0.0
         )
 
+    def away(self) -> frozenset[str]:
+        """Return the sensors that are not used, there or not."""
+        if self._nobody_away:
+            return frozenset()
+        return frozenset(np.asarray(SENSORS)[self._away].tolist())
+
     def watched(self, present: np.ndarray) -> tuple[str, ...]:
         """Return the sensors that are there but not used yet."""
         if self._nobody_away:
