@@ -259,7 +259,7 @@ class Wearer:
             stamp = until_ns + index * PERIOD_NS
             self.tell_time(stamp)
             # A sample that is repeated to the last bit counts as one sent twice.
-            self.publish_instant(stamp, instant + 1e-6 * (index % 2))
+            self.publish_instant(stamp, instant + 1e-6 * (1 + index % 2))
             answered = answered + 1 if self.wait_for_stamp('human/joint_states', stamp) else 0
             if answered == 5:
                 assert self.call('sspinnpose/reset').success
