@@ -19,6 +19,7 @@ from sspinnpose_ros.core.drift_free import closure_bias
 from sspinnpose_ros.core.errors import CalibrationError
 from sspinnpose_ros.core.foot_track import RUNNING_SPEED_M_S
 from sspinnpose_ros.core.gait_tracks import GaitTracks, gait_tracks
+from sspinnpose_ros.core.leg_lengths import leg_length_sentence
 from sspinnpose_ros.core.mounting import LARGEST_GAIN, Mounting, SensorMounting
 from sspinnpose_ros.core.standing import quiet_standing, resting_direction
 from sspinnpose_ros.core.steady_walk import steady_walk
@@ -223,7 +224,10 @@ def calibrate(
     return Calibration(
         mounting=Mounting(sensors=mountings),
         verdict=GOOD if sound else USABLE,
-        sentences=_sentences(sound, verdicts, standing_s, walking_s, period * step, speed),
+        sentences=(
+            *_sentences(sound, verdicts, standing_s, walking_s, period * step, speed),
+            leg_length_sentence(gait.joints, height_m=height_m),
+        ),
         sensors=verdicts,
         standing_s=standing_s,
         walking_s=walking_s,

@@ -134,7 +134,8 @@ def level_motion(
     up = np.einsum('sij,tsj->tsi', upright, up)
     level = shortest_rotation(up, np.broadcast_to(vertical, up.shape)) @ rotation
     force = np.einsum('tsij,tsj->tsi', level, acceleration / gain[:, None])
-    velocity = np.cumsum(force - GRAVITY * vertical, axis=0) * step_s
+    accelerated = force - GRAVITY * vertical
+    velocity = (np.cumsum(accelerated, axis=0) - 0.5 * accelerated) * step_s
     lever = level @ cross_matrix(angular_rate)
     return Motion(
         level=level,

@@ -13,7 +13,7 @@ loose and follows its segment late, and soft tissue that does so.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -194,15 +194,14 @@ def _gait(
 def _delays(
     gait: GaitTracks, shift: Mapping[str, int], *, period: int, step_s: float
 ) -> list[_Delay]:
-    tracks = {name: _centred(track) for name, track in gait.tracks.items()}
     margin = round(LARGEST_DELAY_S / step_s)
     used = slice(period + margin, -period - margin)
     delays = []
     for below, above in JOINTS_BETWEEN:
-        if above in tracks and below in gait.joints:
+        if above in gait.tracks and below in gait.joints:
             delay, sigma = _delay(
-                tracks[below],
-                tracks[above],
+                gait.tracks[below],
+                gait.tracks[above],
                 gait.joints[below],
                 used=used,
                 period=period,
@@ -211,13 +210,6 @@ def _delays(
             known = (shift[above] - shift[below]) * step_s
             delays.append(_Delay(below, above, known + delay, sigma))
     return delays
-
-
-def _centred(track: Track) -> Track:
-    """Return the track with its velocity at the samples instead of half a sample after them."""
-    velocity = track.velocity.copy()
-    velocity[1:] = 0.5 * (track.velocity[1:] + track.velocity[:-1])
-    return replace(track, velocity=velocity)
 
 
 def _delay(
