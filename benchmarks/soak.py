@@ -73,21 +73,35 @@ class Ledger:
     """
 
     faults: Sequence[Fault]
-    times_s: list[float] = field(default_factory=list)
-    delays_s: list[float] = field(default_factory=list)
+    seconds: float
+    count: int = 0
     not_finite: int = 0
     backwards: int = 0
     levels: Counter[str] = field(default_factory=Counter)
     minutes: list[Minute] = field(default_factory=list)
 
+    def __post_init__(self) -> None:
+        # Written once from end to end, lest the account itself look like memory that grows.
+        self._noted = np.full((2, round(1.5 * self.seconds / PERIOD_S) + 1000), np.nan)
+
+    @property
+    def times_s(self) -> np.ndarray:
+        """Return (count,) the times of the estimates, s of wear."""
+        return self._noted[0, : self.count]
+
+    @property
+    def delays_s(self) -> np.ndarray:
+        """Return (count,) how long after its time each of them came, s."""
+        return self._noted[1, : self.count]
+
     def note(
         self, time_s: float, *, level: str, finite: bool = True, delay_s: float = 0.0
     ) -> None:
         """Take the time of an estimate, s of wear, and how long after that it came."""
-        if self.times_s and time_s <= self.times_s[-1] + 0.5 * PERIOD_S:
+        if self.count and time_s <= self.times_s[-1] + 0.5 * PERIOD_S:
             self.backwards += 1
-        self.times_s.append(time_s)
-        self.delays_s.append(delay_s)
+        self._noted[:, self.count] = time_s, delay_s
+        self.count += 1
         self.levels[level] += 1
         self.not_finite += not finite
 
@@ -95,7 +109,7 @@ class Ledger:
         """Return lost estimates by fault, and the gaps outside of all faults (begin, end in s)."""
         counted: Counter[str] = Counter()
         outside = []
-        times = np.sort(np.array(self.times_s))
+        times = np.sort(self.times_s)
         times = np.concatenate([[START_S], times[times > START_S], [until_s]])
         for index in np.flatnonzero(np.diff(times) > 1.5 * PERIOD_S).tolist():
             begin, end = float(times[index]), float(times[index + 1])
@@ -123,7 +137,7 @@ def soak_pipeline(
             mounting=aligned_mounting(),
         ),
     )
-    ledger = Ledger(faults=faults)
+    ledger = Ledger(faults=faults, seconds=seconds)
     run = _PipelineRun(pipeline, ledger)
     wearer = Wearer(seed=seed)
     for number, arrivals in enumerate(
@@ -162,7 +176,7 @@ class _PipelineRun:
         self._tick_until(until_s)
 
     def end_minute(self) -> None:
-        delay = np.array(self._ledger.delays_s[self._counted :]) * 1e3
+        delay = self._ledger.delays_s[self._counted :] * 1e3
         middle, late = np.percentile(delay, [50.0, 99.0]) if len(delay) else (np.nan, np.nan)
         self._ledger.minutes.append(
             Minute(
@@ -240,7 +254,7 @@ def soak_node(*, minutes: float, rate_hz: float = 200.0, seed: int = 1) -> Ledge
     rng = np.random.default_rng(seed)
     seconds = MINUTE_S * minutes
     faults = draw_faults(rng, seconds=seconds, first_s=15.0)
-    ledger = Ledger(faults=faults)
+    ledger = Ledger(faults=faults, seconds=seconds)
     os.environ['ROS_AUTOMATIC_DISCOVERY_RANGE'] = 'LOCALHOST'
     wearer = Wearer(seed=seed)
     with private_domain() as domain, tempfile.TemporaryDirectory() as folder:

@@ -76,7 +76,7 @@ def test_the_estimate_waits_no_longer_at_the_end(ledger: soak.Ledger) -> None:
 def test_a_lost_estimate_is_seen() -> None:
     fault = Fault(kind='silence', sensors=('pelvis',), begin_s=20.0, end_s=21.0)
     times = np.arange(3.0, 58.0, soak.PERIOD_S)
-    ledger = soak.Ledger(faults=[fault])
+    ledger = soak.Ledger(faults=[fault], seconds=60.0)
     for time in times:
         during = 20.5 < time < 20.65
         if not (during or 40.0 < time < 40.05):
