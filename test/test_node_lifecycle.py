@@ -195,6 +195,7 @@ def test_without_autostart_it_waits_and_what_is_wrong_can_be_set_right(
 # QoS
 
 
+@pytest.mark.filterwarnings('ignore:Deprecated in favor of')
 def test_every_topic_takes_qos_overrides(domain: int, files: Path) -> None:
     published = [
         *('joint_states', 'joint_states_total', 'uncertainty', 'markers', 'status'),
