@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,19 +15,12 @@ from made_recordings import SUBJECT
 from node_process import PERIOD_NS, Wearer, estimator_process, stamps_of
 from walking_sensors import walk
 
-from sspinnpose_ros.cli.private_domain import private_domain
 from sspinnpose_ros.core.conventions import JOINTS, SENSORS
 
 pytestmark = pytest.mark.ros
 
 WARN, STALE = bytes([1]), bytes([3])
 GONE = 'shank_r'
-
-
-@pytest.fixture(scope='module')
-def domain() -> Iterator[int]:
-    with private_domain() as number:
-        yield number
 
 
 @pytest.fixture(scope='module')

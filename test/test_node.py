@@ -14,7 +14,7 @@ import pytest
 pytest.importorskip('rclpy', reason='rclpy is not installed: no test of the node runs')
 
 from lifecycle_msgs.msg import Transition
-from made_recordings import SUBJECT, swinging
+from made_recordings import SUBJECT
 from node_process import (
     LATCHED,
     NodeProcess,
@@ -27,7 +27,6 @@ from rcl_interfaces.msg import Parameter, ParameterType, ParameterValue
 from rcl_interfaces.srv import SetParameters
 from rosgraph_msgs.msg import Clock
 
-from sspinnpose_ros.cli.private_domain import private_domain
 from sspinnpose_ros.core.conventions import JOINTS, PARENTS, SENSORS
 from sspinnpose_ros.core.estimator import Estimator
 from sspinnpose_ros.core.model_file import load_model
@@ -43,24 +42,12 @@ OK, WARN, ERROR, STALE = (bytes([level]) for level in range(4))
 
 
 @pytest.fixture(scope='module')
-def domain() -> Iterator[int]:
-    with private_domain() as number:
-        yield number
-
-
-@pytest.fixture(scope='module')
 def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a folder with a model and a subject with aligned sensors."""
     folder = tmp_path_factory.mktemp('node')
     write_model(folder / 'model')
     (folder / 'subject.yaml').write_text(SUBJECT)
     return folder
-
-
-@pytest.fixture(scope='module')
-def samples() -> np.ndarray:
-    series = swinging(seconds=8.0)
-    return np.stack([series[sensor].sample for sensor in SENSORS], 1)
 
 
 @pytest.fixture(scope='module')

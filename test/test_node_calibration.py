@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +13,6 @@ pytest.importorskip('rclpy', reason='rclpy is not installed: no test of the node
 from node_process import PERIOD_NS, NodeProcess, Wearer, estimator_process, write_model
 from walking_sensors import random_rotation, walk
 
-from sspinnpose_ros.cli.private_domain import private_domain
 from sspinnpose_ros.core.calibration_file import FORMAT, VERSION, load_calibration
 from sspinnpose_ros.core.conventions import SENSORS
 from sspinnpose_ros.core.estimator import Estimator
@@ -27,12 +25,6 @@ pytestmark = pytest.mark.ros
 
 ERROR = bytes([2])
 START_NS = 1_700_000_000 * 10**9
-
-
-@pytest.fixture(scope='module')
-def domain() -> Iterator[int]:
-    with private_domain() as number:
-        yield number
 
 
 def strapped_on(*, standing_s: float, seconds: float) -> np.ndarray:

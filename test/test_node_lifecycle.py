@@ -17,14 +17,14 @@ import yaml
 pytest.importorskip('rclpy', reason='rclpy is not installed: no test of the node runs')
 
 from lifecycle_msgs.msg import Transition
-from made_recordings import SUBJECT, swinging
+from made_recordings import SUBJECT
 from node_process import PERIOD_NS, NodeProcess, Wearer, estimator_process, stamps_of, write_model
 from rcl_interfaces.msg import Parameter, ParameterType, ParameterValue
 from rcl_interfaces.srv import SetParameters
 from rclpy.qos import ReliabilityPolicy
 from sensor_msgs.msg import Imu
 
-from sspinnpose_ros.cli.private_domain import domain_environment, private_domain
+from sspinnpose_ros.cli.private_domain import domain_environment
 from sspinnpose_ros.core.conventions import SENSORS
 
 pytestmark = pytest.mark.ros
@@ -35,23 +35,11 @@ START_NS = 1_700_000_000 * 10**9
 
 
 @pytest.fixture(scope='module')
-def domain() -> Iterator[int]:
-    with private_domain() as number:
-        yield number
-
-
-@pytest.fixture(scope='module')
 def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp('lifecycle')
     write_model(folder / 'model')
     (folder / 'subject.yaml').write_text(SUBJECT)
     return folder
-
-
-@pytest.fixture(scope='module')
-def samples() -> np.ndarray:
-    series = swinging(seconds=8.0)
-    return np.stack([series[sensor].sample for sensor in SENSORS], 1)
 
 
 def parameters(files: Path, **more: object) -> dict[str, object]:

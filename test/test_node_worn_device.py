@@ -12,7 +12,7 @@ import pytest
 
 pytest.importorskip('rclpy', reason='rclpy is not installed: no test of the node runs')
 
-from made_recordings import SUBJECT, swinging
+from made_recordings import SUBJECT
 from node_process import (
     PERIOD_NS,
     NodeProcess,
@@ -24,7 +24,6 @@ from node_process import (
 from rclpy.qos import qos_profile_sensor_data
 from sensor_msgs.msg import JointState
 
-from sspinnpose_ros.cli.private_domain import private_domain
 from sspinnpose_ros.core.conventions import JOINTS, SENSORS
 from sspinnpose_ros.core.estimator import Estimator
 from sspinnpose_ros.core.model_file import load_model
@@ -47,23 +46,11 @@ Torque = Callable[[float], Mapping[str, float]]
 
 
 @pytest.fixture(scope='module')
-def domain() -> Iterator[int]:
-    with private_domain() as number:
-        yield number
-
-
-@pytest.fixture(scope='module')
 def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp('device')
     write_model(folder / 'model')
     (folder / 'subject.yaml').write_text(SUBJECT)
     return folder
-
-
-@pytest.fixture(scope='module')
-def samples() -> np.ndarray:
-    series = swinging(seconds=8.0)
-    return np.stack([series[sensor].sample for sensor in SENSORS], 1)
 
 
 def parameters(files: Path) -> dict[str, object]:

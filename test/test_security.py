@@ -20,7 +20,7 @@ from made_recordings import SUBJECT
 from node_process import PATIENCE_S, estimator_process, write_model
 from rclpy.node import Node
 
-from sspinnpose_ros.cli.private_domain import domain_environment, private_domain
+from sspinnpose_ros.cli.private_domain import domain_environment
 from sspinnpose_ros.ros.conversions import TFMessage
 from sspinnpose_ros.ros.security_policy import (
     PUBLISH,
@@ -59,12 +59,6 @@ ALLOWED = {
     'profiles': {'type'},
 }
 """What the policy format 0.2.0 knows: elements in elements, attributes that must and may be."""
-
-
-@pytest.fixture(scope='module')
-def domain() -> Iterator[int]:
-    with private_domain() as number:
-        yield number
 
 
 @pytest.fixture(scope='module')
