@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from sspinnpose_ros.core.conventions import GRAVITY, SENSORS
@@ -140,13 +142,7 @@ def mounted_faults(
 def _with_force(window: StrideWindow, force: np.ndarray, rows: np.ndarray) -> StrideWindow:
     acceleration = window.acceleration.copy()
     acceleration[:, rows] = force
-    return StrideWindow(
-        acceleration=acceleration,
-        angular_rate=window.angular_rate,
-        usable=window.usable,
-        steady=window.steady,
-        period_s=window.period_s,
-    )
+    return replace(window, acceleration=acceleration)
 
 
 def _gain_fault(sensor: str, gain: float) -> Fault | None:

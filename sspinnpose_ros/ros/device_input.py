@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -15,6 +14,7 @@ from sspinnpose_ros.core.errors import DeviceError
 from sspinnpose_ros.core.pipeline import Outcome
 from sspinnpose_ros.core.stream_timing import StreamTimer
 from sspinnpose_ros.ros.conversions import stamp_ns
+from sspinnpose_ros.ros.diagnostics import number_text
 from sspinnpose_ros.ros.parameters import ParameterError
 
 FRESH_S = 1.0
@@ -138,9 +138,9 @@ class DeviceInput:
         values = {
             'topic': self._topic,
             'joints': ' '.join(self._torque.config.joints),
-            'rate_hz': _number(timing.rate_hz, 1),
-            'age_ms': _number(1e3 * timing.age_s, 1),
-            'jitter_ms': _number(1e3 * timing.jitter_s, 2),
+            'rate_hz': number_text(timing.rate_hz, 1),
+            'age_ms': number_text(1e3 * timing.age_s, 1),
+            'jitter_ms': number_text(1e3 * timing.jitter_s, 2),
             'received': str(self._messages),
             'refused': str(self._refused),
             'late': str(counts.late),
@@ -177,7 +177,3 @@ def _fault(message: JointState, stamp: int) -> str:
             'driver.'
         )
     return ''
-
-
-def _number(value: float, digits: int) -> str:
-    return f'{value:.{digits}f}' if math.isfinite(value) else ''

@@ -120,13 +120,13 @@ def _estimator_status(
         values=_values(
             {
                 'model': model,
-                'rate_hz': _number(rate_hz, 1),
+                'rate_hz': number_text(rate_hz, 1),
                 **{
-                    f'latency_{name}_ms': _number(1e3 * value, 2)
+                    f'latency_{name}_ms': number_text(1e3 * value, 2)
                     for name, value in zip(('p50', 'p99', 'max'), published, strict=True)
                 },
                 **{
-                    f'compute_{name}_ms': _number(1e3 * value, 3)
+                    f'compute_{name}_ms': number_text(1e3 * value, 3)
                     for name, value in zip(('p50', 'p99', 'max'), computed, strict=True)
                 },
                 'frames': str(statistics.frames),
@@ -159,9 +159,9 @@ def _sensor_status(prefix: str, sensor: str, health: SensorHealth) -> Diagnostic
         values=_values(
             {
                 'topic': health.topic,
-                'rate_hz': _number(timing.rate_hz, 1),
-                'age_ms': _number(1e3 * timing.age_s, 1),
-                'jitter_ms': _number(1e3 * timing.jitter_s, 2),
+                'rate_hz': number_text(timing.rate_hz, 1),
+                'age_ms': number_text(1e3 * timing.age_s, 1),
+                'jitter_ms': number_text(1e3 * timing.jitter_s, 2),
                 'received': str(counts.received),
                 'refused': str(health.refused),
                 'dropped': str(counts.dropped),
@@ -171,8 +171,8 @@ def _sensor_status(prefix: str, sensor: str, health: SensorHealth) -> Diagnostic
                 'wrong_clock': str(counts.wrong_clock),
                 'future': str(counts.future),
                 'missing_frames': str(counts.missing_frames),
-                'residual_force': _number(health.residual[0], 2),
-                'residual_rate': _number(health.residual[1], 3),
+                'residual_force': number_text(health.residual[0], 2),
+                'residual_rate': number_text(health.residual[1], 3),
                 'faults': ' '.join(fault.kind.value for fault in health.faults),
             }
         ),
@@ -183,5 +183,6 @@ def _values(values: Mapping[str, str]) -> list[KeyValue]:
     return [KeyValue(key=key, value=value) for key, value in values.items()]
 
 
-def _number(value: float, digits: int) -> str:
+def number_text(value: float, digits: int) -> str:
+    """Return a number as a value of /diagnostics, nothing where it is unknown."""
     return f'{value:.{digits}f}' if math.isfinite(value) else ''
