@@ -42,6 +42,8 @@ PATIENCE_S = float(os.environ.get('SSPINNPOSE_TEST_PATIENCE_S', '30'))
 
 PERIOD_NS = 10_000_000
 LATCHED = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
+LATCHED_OF_ALL = QoSProfile(depth=100, durability=DurabilityPolicy.TRANSIENT_LOCAL)
+"""For topics that several nodes latch: a reader of depth 1 keeps the last message of them all."""
 TOPICS: Mapping[str, tuple[Any, Any]] = {
     'human/joint_states': (JointState, 100),
     'human/wrench/foot_r': (WrenchStamped, 100),

@@ -14,7 +14,14 @@ import pytest
 pytest.importorskip('rclpy', reason='rclpy is not installed: no test of the node runs')
 
 from made_recordings import SUBJECT, swinging
-from node_process import LATCHED, PERIOD_NS, Wearer, estimator_process, stamps_of, write_model
+from node_process import (
+    LATCHED_OF_ALL,
+    PERIOD_NS,
+    Wearer,
+    estimator_process,
+    stamps_of,
+    write_model,
+)
 
 from sspinnpose_ros.cli.private_domain import private_domain
 from sspinnpose_ros.core.conventions import PARENTS, SENSORS
@@ -65,7 +72,7 @@ def people(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Perso
             stack.callback(wearer.close)
             if TFMessage is not None:
                 wearer.listen('/tf', TFMessage, 100)
-                wearer.listen('/tf_static', TFMessage, LATCHED)
+                wearer.listen('/tf_static', TFMessage, LATCHED_OF_ALL)
             # Ben swings the other way.
             sign = np.array([1.0, 1.0, 1.0, 1.0, 1.0, 1.0 if name == 'anna' else -1.0])
             people[name] = Person(wearer, samples[:FRAMES] * sign, subject)
@@ -94,6 +101,11 @@ def play(people: dict[str, Person]) -> None:
         person.wearer.wait_for(
             lambda heard=person.wearer.received: len(heard['/diagnostics']) > 3, 'diagnostics'
         )
+        if TFMessage is not None:
+            person.wearer.wait_for(
+                lambda heard=person.wearer.received: len(heard['/tf_static']) >= len(people),
+                'the static frames of both',
+            )
 
 
 def pipeline_efforts(person: Person, model: Path) -> np.ndarray:
