@@ -109,14 +109,19 @@ def estimator_process(
 
 @contextmanager
 def ros_process(
-    module: str, domain: int, parameters: Mapping[str, object], *arguments: str
+    module: str,
+    domain: int,
+    parameters: Mapping[str, object],
+    *arguments: str,
+    folder: Path | None = None,
 ) -> Iterator[NodeProcess]:
-    """Start a module of `sspinnpose_ros.ros`; end it, whatever happens."""
+    """Start a module of `sspinnpose_ros.ros` in a folder; end it, whatever happens."""
     command = [sys.executable, '-m', f'sspinnpose_ros.ros.{module}', '--ros-args']
     for name, value in parameters.items():
         command += ['-p', f'{name}:={value}']
     process = subprocess.Popen(
         [*command, *arguments],
+        cwd=folder,
         env=domain_environment(domain),
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,

@@ -6,6 +6,7 @@ An example to copy from, tried without hardware only. What it decides is in
 
 from __future__ import annotations
 
+import math
 import sys
 import time
 from array import array
@@ -137,17 +138,19 @@ class AssistExample:
         self._state = self._assist.initial_state()
         self._stopping = False
         self._trusted: bool | None = None
-        self._said = 'nothing'
+        self._said, self._age_s = 'nothing', math.inf
         self._remarked = -REMARK_S
-        self._report = JointState(name=list(joints)) if values['report_torque'] else None
         self._command = Float64MultiArray()
         overridable = QoSOverridingOptions.with_default_policies()
         self._commands = node.create_publisher(
             Float64MultiArray, 'exo/torque_command', STREAM, qos_overriding_options=overridable
         )
-        self._reports = node.create_publisher(
-            JointState, 'exo/joint_states', STREAM, qos_overriding_options=overridable
-        )
+        self._reports = None
+        if values['report_torque']:
+            self._report = JointState(name=list(joints))
+            self._reports = node.create_publisher(
+                JointState, 'exo/joint_states', STREAM, qos_overriding_options=overridable
+            )
         node.create_subscription(DiagnosticStatus, 'human/status', self._hear_status, STREAM)
         node.create_subscription(JointState, 'human/joint_states', self._hear_joint_states, STREAM)
         # Neither a paused nor a jumping /clock may keep a torque up.
@@ -167,11 +170,12 @@ class AssistExample:
 
     def _hear_joint_states(self, message: JointState) -> None:
         effort = dict(zip(message.name, message.effort, strict=False))
-        age_ns = self.node.get_clock().now().nanoseconds - stamp_ns(message.header.stamp)
+        now_ns = self.node.get_clock().now().nanoseconds
+        self._age_s = 1e-9 * (now_ns - stamp_ns(message.header.stamp))
         self._state = self._assist.hear_effort(
             self._state,
             time_s=time.monotonic(),
-            age_s=1e-9 * age_ns,
+            age_s=self._age_s,
             effort_nm=np.array([effort.get(joint, np.nan) for joint in self._assist.joints]),
         )
 
@@ -183,7 +187,7 @@ class AssistExample:
         torque = array('d', self._state.torque_nm.tolist())
         self._command.data = torque
         self._commands.publish(self._command)
-        if self._report is not None:
+        if self._reports is not None:
             self._report.effort = torque
             set_stamp(self._report.header.stamp, self.node.get_clock().now().nanoseconds)
             self._reports.publish(self._report)
@@ -198,8 +202,9 @@ class AssistExample:
             self.node.get_logger().info(f'Assisting at {", ".join(self._assist.joints)}.')
         else:
             self.node.get_logger().warning(
-                f'Not assisting: expected fresh estimates with the status OK; last heard on '
-                f'human/status: {self._said}.'
+                'Not assisting: expected human/status to say OK, and efforts younger than '
+                f'{self._assist.config.timeout_s:g} s. The status last said {self._said}; the '
+                f'last effort came {self._age_s:.3f} s after its measurement.'
             )
 
 
