@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import math
 import signal
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 pytest.importorskip('rclpy', reason='rclpy is not installed: no test of the node runs')
 
+from diagnostic_msgs.msg import DiagnosticStatus
 from made_recordings import SUBJECT, swinging
 from node_process import (
     PATIENCE_S,
@@ -198,6 +202,90 @@ def test_a_controller_that_is_told_to_stop_lets_go_first(
     assert not reported(wearer)[1][-1].any()
     assert list(wearer.received['exo/torque_command'][-1].data) == [0.0, 0.0]
     require_bounded(wearer)
+
+
+class FakeEstimator:
+    """Speak to a controller on a /clock of its own, as an estimator would."""
+
+    def __init__(self, domain: int) -> None:
+        self.wearer = Wearer(domain, namespace='/fake')
+        self.wearer.listen('exo/torque_command', Float64MultiArray, 100)
+        node = self.wearer.node
+        self._status = node.create_publisher(DiagnosticStatus, 'human/status', 10)
+        self._states = node.create_publisher(JointState, 'human/joint_states', 10)
+        self._now_ns = 1_700_000_000 * 10**9
+
+    @property
+    def torque(self) -> list[float]:
+        return list(self.wearer.received['exo/torque_command'][-1].data)
+
+    def speak(
+        self,
+        *,
+        level: bytes | None = OK,
+        effort: float | None = 10.0,
+        joints: Sequence[str] = ASSISTED,
+        age_s: float = 0.005,
+        step_s: float = 0.01,
+    ) -> None:
+        """Send an estimate and its status, and let time go on."""
+        if step_s:
+            self._now_ns += round(1e9 * step_s)
+            self.wearer.tell_time(self._now_ns)
+        if effort is not None:
+            state = JointState(name=list(joints), effort=[effort] * len(joints))
+            stamp_ns = self._now_ns - round(1e9 * age_s)
+            state.header.stamp.sec, state.header.stamp.nanosec = divmod(stamp_ns, 10**9)
+            self._states.publish(state)
+        if level is not None:
+            self._status.publish(DiagnosticStatus(level=level, message='as told'))
+        self.wearer.spin(0.01)
+
+    def speak_until(self, condition: Callable[[], bool], **how: Any) -> None:
+        end = time.monotonic() + PATIENCE_S
+        while not condition():
+            assert time.monotonic() < end, 'the torque did not follow'
+            self.speak(**how)
+
+
+def test_every_way_to_lose_the_estimate_ends_at_zero(domain: int) -> None:
+    parameters = {
+        'joints': f'[{", ".join(ASSISTED)}]',
+        'gain': 0.3,
+        'return_s': 0.1,
+        'timeout_s': 0.5,
+        'fade_s': 0.8,
+        'use_sim_time': 'true',
+    }
+    endings: Mapping[str, Mapping[str, Any]] = {
+        'WARN': {'level': WARN},
+        'ERROR': {'level': ERROR},
+        'STALE without estimates': {'level': STALE, 'effort': None},
+        'efforts alone': {'level': None},
+        'status alone': {'effort': None},
+        'old efforts': {'age_s': 0.7},
+        'efforts of the future': {'age_s': -0.7},
+        'not a number': {'effort': math.nan},
+        'a joint is missing': {'joints': ASSISTED[:1]},
+        'time and all else stand still': {'level': None, 'effort': None, 'step_s': 0.0},
+        'a clock that jumps': {'level': None, 'effort': None, 'step_s': -1000.0},
+    }
+    with ros_process('assist_example', domain, parameters, '-r', '__ns:=/fake') as controller:
+        fake = FakeEstimator(domain)
+        try:
+            commands = fake.wearer.received['exo/torque_command']
+            fake.wearer.wait_for(lambda: commands, 'the first command')
+            for name, ending in endings.items():
+                fake.speak_until(lambda: fake.torque == [3.0, 3.0])
+                fake.speak_until(lambda: fake.torque == [0.0, 0.0], **ending)
+                before = len(commands)
+                for _ in range(20):
+                    fake.speak(**ending)
+                assert not any(any(each.data) for each in commands[before:]), name
+        finally:
+            fake.wearer.close()
+    assert controller.process.returncode == 0, controller.log
+    assert 'Traceback' not in controller.log
 
 
 @pytest.mark.parametrize(

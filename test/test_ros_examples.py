@@ -50,6 +50,7 @@ def commands(page: str, start: str) -> list[list[str]]:
     return [words[len(start.split()) :] for words in found]
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not default_model_path().exists(), reason='no model is shipped here')
 def test_the_controller_example_assists_and_lets_go(
     domain: int,
