@@ -37,6 +37,7 @@ setup(
         (f'share/{package_name}', ['package.xml']),
         share('launch'),
         share('config'),
+        share('config/drivers'),
         share('config/sros2'),
         share('rviz'),
         share('urdf'),
@@ -56,6 +57,8 @@ setup(
             'sspinnpose = sspinnpose_ros.cli.main:main',
             'estimator = sspinnpose_ros.ros.estimator_node:main',
             'demo_wearer = sspinnpose_ros.ros.demo_wearer:main',
+            'imu_relay = sspinnpose_ros.ros.imu_relay:main',
+            'assist_example = sspinnpose_ros.ros.assist_example:main',
         ],
     },
 )

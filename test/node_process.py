@@ -75,7 +75,7 @@ def write_model(folder: Path, *, hidden: int = 8) -> Path:
 
 
 class NodeProcess:
-    """An estimator process with the lines it logged."""
+    """A process with the lines it logged."""
 
     def __init__(self, process: subprocess.Popen[str]) -> None:
         self.process = process
@@ -103,11 +103,25 @@ def estimator_process(
     domain: int, parameters: Mapping[str, object], *arguments: str
 ) -> Iterator[NodeProcess]:
     """Start the node; end it, whatever happens."""
-    command = [sys.executable, '-m', 'sspinnpose_ros.ros.estimator_node', '--ros-args']
+    with ros_process('estimator_node', domain, parameters, *arguments) as node:
+        yield node
+
+
+@contextmanager
+def ros_process(
+    module: str,
+    domain: int,
+    parameters: Mapping[str, object],
+    *arguments: str,
+    folder: Path | None = None,
+) -> Iterator[NodeProcess]:
+    """Start a module of `sspinnpose_ros.ros` in a folder; end it, whatever happens."""
+    command = [sys.executable, '-m', f'sspinnpose_ros.ros.{module}', '--ros-args']
     for name, value in parameters.items():
         command += ['-p', f'{name}:={value}']
     process = subprocess.Popen(
         [*command, *arguments],
+        cwd=folder,
         env=domain_environment(domain),
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,

@@ -28,7 +28,7 @@ else:
 
 ROOT = Path(__file__).parents[1]
 LAUNCH_FILES = sorted((ROOT / 'launch').glob('*.launch.py'))
-EXECUTABLES = ('estimator', 'demo_wearer')
+EXECUTABLES = ('estimator', 'demo_wearer', 'assist_example')
 
 with_launch = pytest.mark.skipif(bool(MISSING), reason=MISSING)
 each_file = pytest.mark.parametrize('path', LAUNCH_FILES, ids=lambda path: path.name)
@@ -41,8 +41,9 @@ def calls(path, name):
             yield node, {keyword.arg: keyword.value for keyword in node.keywords}
 
 
-def test_the_three_launch_files_exist():
+def test_the_launch_files_exist():
     assert [path.name for path in LAUNCH_FILES] == [
+        'assist_example.launch.py',
         'demo.launch.py',
         'estimator.launch.py',
         'replay.launch.py',
@@ -283,6 +284,19 @@ def test_demo_gives_wearer_and_estimator_the_same_body(launch):
     subject = yaml.safe_load(Path(parameters(commands['estimator'])['subject']).read_text())
     assert subject['mass_kg'] == 90.0
     assert subject['sensor_axes'].startswith('segment aligned')
+
+
+@with_launch
+def test_the_assist_example_starts_both_and_lets_them_know_of_each_other(launch, tmp_path):
+    status, commands = launch('assist_example', namespace='lab', command_topic='/drive/commands')
+    assert status == 0
+    assert set(commands) == {'assist_example', 'estimator'}
+    for command in commands.values():
+        assert '__ns:=/lab' in command
+    assert 'exo/torque_command:=/drive/commands' in commands['assist_example']
+    joints = parameters(commands['assist_example'])['joints']
+    given = parameters(commands['estimator'])
+    assert [given[f'exo.{joint}.name'] for joint in joints] == joints
 
 
 @with_launch

@@ -225,7 +225,7 @@ def test_without_a_compiler_the_package_is_built_all_the_same(tmp_path):
     assert {f'sspinnpose_ros/core/{path.name}' for path in modules} <= names
 
 
-@pytest.mark.parametrize('folder', ['launch', 'config', 'rviz', 'urdf'])
+@pytest.mark.parametrize('folder', ['launch', 'config', 'config/drivers', 'rviz', 'urdf'])
 def test_wheel_holds_what_goes_to_share(wheel, folder):
     source, names = wheel
     for path in (source / folder).glob('*.*'):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import signal
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -51,6 +50,7 @@ from sspinnpose_ros.ros.parameters import (
     unknown_parameters,
 )
 from sspinnpose_ros.ros.session import Session
+from sspinnpose_ros.ros.stop_signal import ignore_stop, told_to_stop
 from sspinnpose_ros.ros.wearer import Wearer, load_wearer
 
 NODE_NAME = 'sspinnpose'
@@ -430,7 +430,7 @@ def main(args: list[str] | None = None) -> int:
         0 after an ordinary stop, 1 where the node could not start.
 
     """
-    told = _told_to_stop()
+    told = told_to_stop()
     try:
         # rclpy's own handlers shut the context down while callbacks still publish.
         rclpy.init(args=args, signal_handler_options=SignalHandlerOptions.NO)
@@ -446,20 +446,10 @@ def main(args: list[str] | None = None) -> int:
         return 0
     finally:
         rclpy.try_shutdown()
-        # The interpreter gives handlers up while it ends; being told again would then kill it.
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, signal.SIG_IGN)
+        ignore_stop()
 
 
-def _told_to_stop() -> Callable[[], bool]:
-    """Return a function that tells whether SIGINT or SIGTERM came since."""
-    stops: list[int] = []
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda received, frame: stops.append(received))
-    return lambda: bool(stops)
-
-
-def _run(told_to_stop: Callable[[], bool]) -> int:
+def _run(told: Callable[[], bool]) -> int:
     try:
         node = EstimatorNode()
     except UserError as error:
@@ -483,7 +473,7 @@ def _run(told_to_stop: Callable[[], bool]) -> int:
         gc.freeze()
         gc.disable()
         tidied = time.monotonic()
-        while rclpy.ok() and not told_to_stop():
+        while rclpy.ok() and not told():
             executor.spin_once(timeout_sec=LOOK_S)
             if time.monotonic() - tidied > TIDY_S:
                 gc.collect()

@@ -1,36 +1,45 @@
-"""Write the parameter table of docs/ros_api.md from the one that the node declares."""
+"""Write the parameter tables of docs/ros_api.md from those that the nodes declare."""
 
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import yaml
 
+from sspinnpose_ros.ros import assist_example, imu_relay
 from sspinnpose_ros.ros.parameters import PARAMETERS, Parameter
 
-BEGIN, END = '<!-- parameters: begin -->', '<!-- parameters: end -->'
+TABLES = {
+    'parameters': PARAMETERS,
+    'imu_relay': imu_relay.PARAMETERS,
+    'assist_example': assist_example.PARAMETERS,
+}
 
 
-def parameter_table() -> str:
-    """Return the table as markdown, one row a parameter."""
+def parameter_table(parameters: Sequence[Parameter] = PARAMETERS) -> str:
+    """Return a table as markdown, one row a parameter."""
     rows = ['| parameter | type | default | allowed | meaning |', '|---|---|---|---|---|']
-    rows += [_row(parameter) for parameter in PARAMETERS]
+    rows += [_row(parameter) for parameter in parameters]
     return '\n'.join(rows)
 
 
 def with_table(document: str) -> str:
-    """Return a document with the table between its markers.
+    """Return a document with every table between its markers.
 
     Raises:
         ValueError: for a document without the markers.
 
     """
-    before, begin, rest = document.partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not begin or not end:
-        raise ValueError(f'The document lacks the lines {BEGIN} and {END}; add them.')
-    return f'{before}{BEGIN}\n\n{parameter_table()}\n\n{END}{after}'
+    for name, parameters in TABLES.items():
+        first, last = f'<!-- {name}: begin -->', f'<!-- {name}: end -->'
+        before, begin, rest = document.partition(first)
+        _, end, after = rest.partition(last)
+        if not begin or not end:
+            raise ValueError(f'The document lacks the lines {first} and {last}; add them.')
+        document = f'{before}{first}\n\n{parameter_table(parameters)}\n\n{last}{after}'
+    return document
 
 
 def _row(parameter: Parameter) -> str:
@@ -46,7 +55,7 @@ def _row(parameter: Parameter) -> str:
 
 
 def main() -> int:
-    """Print the table, or put it into the document that is named.
+    """Print the table of the estimator, or put all into the document that is named.
 
     Returns:
         0, or 2 for more than one argument.

@@ -338,15 +338,19 @@ def declare_table(node: Node, table: Sequence[Parameter]) -> None:
         check_choice(parameter, declared)
 
 
-def read_parameters(node: Node) -> dict[str, Any]:
+def read_parameters(node: Node, table: Sequence[Parameter] = PARAMETERS) -> dict[str, Any]:
     """Return the values of all parameters by name.
+
+    Args:
+        node: on which they are declared.
+        table: of them.
 
     Raises:
         ParameterError: for a parameter without a value.
 
     """
     try:
-        return {p.name: node.get_parameter(p.name).value for p in PARAMETERS}
+        return {p.name: node.get_parameter(p.name).value for p in table}
     except ParameterUninitializedException as error:
         raise ParameterError(f'{error}, expected a value; set it or leave it out.') from None
 
@@ -449,14 +453,18 @@ def resolved_topics(
     return topics
 
 
-def unknown_parameters(node: Node) -> list[str]:
+def unknown_parameters(node: Node, table: Sequence[Parameter] = PARAMETERS) -> list[str]:
     """Return a sentence for each given parameter that the node does not have.
+
+    Args:
+        node: which was given them.
+        table: of those that it has.
 
     Raises:
         ParameterError: for a name that looks like a misspelling of one that it has.
 
     """
-    known = [parameter.name for parameter in PARAMETERS]
+    known = [parameter.name for parameter in table]
     sentences = []
     for name in node._parameter_overrides:
         if name in known or NOT_OURS.fullmatch(name):
