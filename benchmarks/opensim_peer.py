@@ -10,12 +10,10 @@ import opensim
 from sspinnpose_ros.core.conventions import JOINTS
 
 opensim.Logger.setLevelString('Error')
+opensim.Logger.removeFileSink()  # It would leave opensim.log wherever this runs.
 
 BODIES = ('pelvis', 'femur_r', 'tibia_r', 'calcn_r', 'femur_l', 'tibia_l', 'calcn_l')
 """Of the usual gait models, in the order of `conventions.SENSORS`."""
-
-ACCURACY = 1e-5
-"""Of the solver; the default of OpenSim's own inverse kinematics tools."""
 
 GROUND_FROM_WORLD = np.array([[1.0, 0.0, 0.0], [0.0, 0.0, 1.0], [0.0, -1.0, 0.0]])
 """OpenSim's ground is x forward, y up, z right, and so are its bodies' axes."""
@@ -33,13 +31,16 @@ class OpenSimTracker:
 
     """
 
-    def __init__(self, path: Path, *, rotation: np.ndarray, period_s: float) -> None:
+    def __init__(
+        self, path: Path, *, rotation: np.ndarray, period_s: float, accuracy: float
+    ) -> None:
         """Load a model and assemble it at the first frame.
 
         Args:
             path: of the .osim file.
             rotation: (T, 7, 3, 3) world-from-segment, world axes x forward, z up.
             period_s: time between frames, s.
+            accuracy: at which the solver may stop.
 
         """
         self._period = period_s
@@ -74,7 +75,7 @@ class OpenSimTracker:
             opensim.SimTKArrayCoordinateReference(),
         )
         self.solver = opensim.InverseKinematicsSolver(self.model, *self._kept, float('inf'))
-        self.solver.setAccuracy(ACCURACY)
+        self.solver.setAccuracy(accuracy)
         self.state.setTime(0.0)
         self.solver.assemble(self.state)
         self._inverse_dynamics = opensim.InverseDynamicsSolver(self.model)

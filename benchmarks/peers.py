@@ -3,16 +3,17 @@
 Run `python benchmarks/peers.py TRIAL --rajagopal FILE.osim --planar FILE.osim` with the packages
 opensim, vqf, pin, mujoco, sympy and torch; what is not installed is named and left out.
 TRIAL is a trial folder, recorded or of `sspinnpose simulate`. `--docs docs/performance.md` puts
-the tables between its markers. All take turns on one thread, so that what else the machine does
-slows all alike; the ratios are medians over the turns.
+the tables between its markers. All take turns on one thread. Ratios are of processor time, medians
+over the turns, so that they hold on a busy machine as well; the percentiles want a quiet one.
 """
 
 from __future__ import annotations
 
 import os
 
-for _name in ('OMP_NUM_THREADS', 'OPENBLAS_NUM_THREADS', 'MKL_NUM_THREADS'):
-    os.environ[_name] = '1'
+os.environ['OMP_NUM_THREADS'] = '1'
+os.environ['OPENBLAS_NUM_THREADS'] = '1'
+os.environ['MKL_NUM_THREADS'] = '1'
 
 import argparse
 import json
@@ -22,7 +23,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
-from itertools import cycle
+from itertools import cycle, islice
 from pathlib import Path
 from typing import Any
 
@@ -55,7 +56,10 @@ BEGIN, END = '<!-- peers: begin -->', '<!-- peers: end -->'
 OURS = 'ours, the whole step in C'
 OURS_NUMPY = 'ours, the whole step in numpy'
 SETTLED_S = 3.0
-LONGEST_S = 60.0
+LONGEST_S = 20.0
+COMPARED = 200
+"""Frames whose moments are compared between engines."""
+
 BATCH, LENGTH = 256, 100
 PACKAGES = ('opensim', 'vqf', 'pin', 'mujoco', 'sympy', 'torch', 'numpy')
 GIVES_ALL = 'angles, moments, ground forces, uncertainty'
@@ -73,7 +77,7 @@ class Peer:
 
 @dataclass
 class Row:
-    """Hold what one frame takes, ms, and how many times ours that is, with quartiles."""
+    """Hold what a frame takes, ms, and how many times our processor time, with quartiles."""
 
     name: str
     gives: str
@@ -92,6 +96,7 @@ class Result:
     versions: dict[str, str]
     models: dict[str, str]
     rows: list[Row]
+    opensim_accuracy: float
     batch: list[Row] = field(default_factory=list)
     agreement: list[str] = field(default_factory=list)
     left_out: list[str] = field(default_factory=list)
@@ -197,7 +202,11 @@ def ours(wearer: Wearer) -> list[Peer]:
 
 
 def world_from_segment(wearer: Wearer) -> np.ndarray:
-    """Return orientations (T, 7, 3, 3) by VQF, each segment heading forward in the first frame."""
+    """Return orientations (T, 7, 3, 3) by VQF, with every segment heading forward.
+
+    Without magnetometers headings drift, and segments that seem to turn against each other
+    would lead inverse kinematics astray; the wearer walks straight ahead, as for our step.
+    """
     from vqf_peer import Orientations
 
     follow = Orientations(mounting=wearer.mounting.arrays(), period_s=wearer.period_s)
@@ -213,8 +222,8 @@ def world_from_segment(wearer: Wearer) -> np.ndarray:
         ],
         -2,
     )
-    left = rotation[0, :, :2, 1]
-    heading = np.arctan2(-left[:, 0], left[:, 1])
+    left = rotation[..., :2, 1]
+    heading = np.arctan2(-left[..., 0], left[..., 1])
     cos, sin, still = np.cos(heading), np.sin(heading), np.zeros_like(heading)
     back = np.stack(
         [
@@ -228,30 +237,33 @@ def world_from_segment(wearer: Wearer) -> np.ndarray:
 
 
 def opensim_peers(
-    wearer: Wearer, files: dict[str, Path | None], left_out: list[str]
+    wearer: Wearer, files: dict[str, Path | None], accuracy: float, left_out: list[str]
 ) -> tuple[list[Peer], dict[str, Any]]:
     """Return OpenSim's inverse kinematics and dynamics for each model that is there."""
-    peers, trackers = [], {}
+    peers: list[Peer] = []
+    trackers: dict[str, Any] = {}
     if not _has('opensim', 'opensim', left_out):
-        return [], {}
+        return peers, trackers
     if find_spec('vqf') is None:
         left_out.append('OpenSim is left out, as its orientations come from vqf')
-        return [], {}
+        return peers, trackers
     from opensim_peer import OpenSimTracker
+
+    rotation = world_from_segment(wearer)
+
+    def one(path: Path, solve: str) -> tuple[Any, Callable[[], object]]:
+        tracker = OpenSimTracker(
+            path, rotation=rotation, period_s=wearer.period_s, accuracy=accuracy
+        )
+        rows, call = cycle(range(len(rotation))), getattr(tracker, solve)
+        return tracker, lambda: call(next(rows))
 
     for option, path in files.items():
         if path is None:
-            left_out.append(f'no OpenSim model: name one with {option} FILE.osim')
+            left_out.append(f'no OpenSim model was given with {option} FILE.osim')
             continue
-        rotation = world_from_segment(wearer)
-
-        def one(solve: str, path: Path, rotation: np.ndarray) -> tuple[Any, Callable[[], object]]:
-            tracker = OpenSimTracker(path, rotation=rotation, period_s=wearer.period_s)
-            rows, call = cycle(range(len(rotation))), getattr(tracker, solve)
-            return tracker, lambda: call(next(rows))
-
-        tracker, track = one('track', path, rotation)
-        _, both = one('track_and_solve', path, rotation)
+        tracker, track = one(path, 'track')
+        _, both = one(path, 'track_and_solve')
         name = f'OpenSim, {path.stem} ({tracker.coordinates} coordinates)'
         peers += [
             Peer(f'{name}: IMU inverse kinematics', 'angles, of known orientations', track),
@@ -314,7 +326,7 @@ def kane_peers(wearer: Wearer, left_out: list[str]) -> tuple[list[Peer], list[st
         return [], []
     equations, body = kane_equations(), wearer.subject.body()
     in_floats = equations.function('math')
-    some = cycle([floats(body=body, **it) for it, _ in zip(states(wearer), range(200))])
+    some = cycle([floats(body=body, **it) for it in islice(states(wearer), COMPARED)])
     name = "sympy, Kane's equations lambdified"
     peers = [Peer(f'{name}: floats', GIVES_MOMENTS, lambda: in_floats(*next(some)))]
     if _has('torch', 'torch', left_out):
@@ -393,7 +405,7 @@ def angle_errors(wearer: Wearer, trial: Trial, trackers: dict[str, Any]) -> list
         error = np.degrees(angles - wanted)[used]
         seen = np.isfinite(error).any(axis=0)
         if not seen.any():
-            return []
+            return []  # The reference holds no angles.
         spread = np.sqrt(np.nanmean(np.nanvar(error[:, seen], axis=0)))
         lines.append(
             f'{name}: angles {spread:.1f} deg from the reference, each without its mean offset '
@@ -406,7 +418,7 @@ def _difference(
     name: str, wearer: Wearer, forces: Callable[[dict[str, np.ndarray]], np.ndarray]
 ) -> str:
     body, worst, largest = wearer.subject.body(), 0.0, 0.0
-    for it, _ in zip(states(wearer), range(200)):
+    for it in islice(states(wearer), COMPARED):
         motion = kinematics(body=body, q=it['q'], qd=it['qd'], qdd=it['qdd'])
         mine = inverse_dynamics(
             body=body,
@@ -456,7 +468,7 @@ def compare(given: argparse.Namespace) -> Result:
     for path in files.values():
         if path is not None and not path.is_file():
             raise UserError(f'{path} is not there, expected an OpenSim model; name a .osim file.')
-    simulators, trackers = opensim_peers(wearer, files, left_out)
+    simulators, trackers = opensim_peers(wearer, files, given.accuracy, left_out)
     engines, agreement = dynamics_peers(wearer, left_out)
     kane, kane_agreement = kane_peers(wearer, left_out)
     peers = [*ours(wearer), *simulators, *vqf_peers(wearer, left_out), *engines, *kane]
@@ -468,6 +480,7 @@ def compare(given: argparse.Namespace) -> Result:
         frames=given.turns * given.calls,
         versions=_versions(),
         models={name.strip('-'): path.name for name, path in files.items() if path is not None},
+        opensim_accuracy=given.accuracy,
         rows=[_row(peer.name, peer.gives, turns, OURS) for peer in peers],
         batch=batch_rows(left_out),
         agreement=[*agreement, *kane_agreement, *angle_errors(wearer, trial, trackers)],
@@ -516,6 +529,14 @@ def _number(value: float) -> str:
     )
 
 
+def put_into(page: Path, text: str) -> str:
+    """Return what a page says with `text` between its markers."""
+    if not page.is_file():
+        raise UserError(f'{page} is not there, expected a page with markers; name another.')
+    document = page.read_text(encoding='utf-8')
+    return replace_tables(document, text, name=str(page), begin=BEGIN, end=END)
+
+
 def main() -> int:
     """Measure, print and write."""
     parser = argparse.ArgumentParser(
@@ -525,6 +546,12 @@ def main() -> int:
     parser.add_argument('--model', default='default', help='of ours [default]')
     parser.add_argument('--rajagopal', type=Path, help='full-body OpenSim model')
     parser.add_argument('--planar', type=Path, help='planar OpenSim model, gait10dof18musc.osim')
+    parser.add_argument(
+        '--accuracy',
+        type=float,
+        default=1e-5,
+        help="of OpenSim's solver [1e-5, as its own tools have it]",
+    )
     parser.add_argument('--turns', type=int, default=100, help='of every peer [100]')
     parser.add_argument('--calls', type=int, default=20, help='frames in each turn [20]')
     parser.add_argument('--json', type=Path, help='write the numbers to this as well')
@@ -533,6 +560,8 @@ def main() -> int:
     if given.turns < 1 or given.calls < 1:
         parser.error('--turns and --calls must be at least 1')
     try:
+        if given.docs is not None:
+            put_into(given.docs, '')  # Better told before measuring than after.
         result = compare(given)
         text = report(result)
         print(text)
@@ -540,11 +569,7 @@ def main() -> int:
             with file_beside(given.json, overwrite=True) as partial:
                 partial.write_text(json.dumps(asdict(result), indent=2) + '\n')
         if given.docs is not None:
-            document = given.docs.read_text(encoding='utf-8')
-            given.docs.write_text(
-                replace_tables(document, text, name=str(given.docs), begin=BEGIN, end=END),
-                encoding='utf-8',
-            )
+            given.docs.write_text(put_into(given.docs, text), encoding='utf-8')
     except UserError as error:
         print(error, file=sys.stderr)
         return 2

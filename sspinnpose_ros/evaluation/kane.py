@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -33,9 +34,13 @@ class KaneEquations:
         """Return the forces as a function of numbers ('math') or arrays ('numpy', 'torch')."""
         import sympy
 
-        return sympy.lambdify(self.symbols, list(self.forces), modules=module, cse=True)  # type: ignore[no-any-return]
+        function: Callable[..., Any] = sympy.lambdify(
+            self.symbols, list(self.forces), modules=module, cse=True
+        )
+        return function
 
 
+@cache
 def kane_equations() -> KaneEquations:
     """Derive the equations of motion of seven rigid segments under gravity and contact.
 

@@ -59,27 +59,29 @@ class Turns:
 
     Attributes:
         elapsed: (turns, calls) of each function, s.
+        processor: (turns,) processor time of all calls of a turn, of each function, s.
 
     """
 
     elapsed: Mapping[str, np.ndarray]
+    processor: Mapping[str, np.ndarray]
 
     def timing(self, name: str) -> Timing:
         """Return the percentiles over all calls of a function."""
         return _timing(self.elapsed[name].ravel())
 
     def ratio(self, name: str, reference: str) -> tuple[float, float, float]:
-        """Return how many times longer a function takes than a reference.
+        """Return how many times the processor time of a reference a function takes.
 
-        Each turn gives one ratio, of its two medians: what else the machine did then slowed
-        both.
+        Each turn gives one ratio. Other programs lengthen a long call more than a short one, but
+        not its processor time.
 
         Returns:
             The median of the turns' ratios, and their quartiles.
 
         """
-        medians = [np.median(self.elapsed[each], axis=1) for each in (name, reference)]
-        low, middle, high = np.percentile(medians[0] / medians[1], (25.0, 50.0, 75.0)).tolist()
+        ratios = self.processor[name] / self.processor[reference]
+        low, middle, high = np.percentile(ratios, (25.0, 50.0, 75.0)).tolist()
         return middle, low, high
 
 
@@ -103,18 +105,24 @@ def measure_in_turn(
 
     """
     elapsed = {name: np.empty((turns, calls)) for name in functions}
+    processor = {name: np.empty(turns) for name in functions}
     for function in functions.values():
         for _ in range(warm_up):
             function()
+    clock = time.perf_counter_ns
     for turn in range(turns):
         for name, function in functions.items():
             for _ in range(unsettled):
                 function()
-            for call in range(calls):
-                begin = time.perf_counter_ns()
+            marks = []
+            spent = time.process_time_ns()
+            for _ in range(calls):
+                begin = clock()
                 function()
-                elapsed[name][turn, call] = (time.perf_counter_ns() - begin) * 1e-9
-    return Turns(elapsed=elapsed)
+                marks.append(clock() - begin)
+            processor[name][turn] = (time.process_time_ns() - spent) * 1e-9
+            elapsed[name][turn] = np.array(marks) * 1e-9
+    return Turns(elapsed=elapsed, processor=processor)
 
 
 def paired_ratio(
