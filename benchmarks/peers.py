@@ -93,6 +93,8 @@ class Result:
 
     trial: str
     frames: int
+    cores: int
+    load: float
     versions: dict[str, str]
     models: dict[str, str]
     rows: list[Row]
@@ -461,6 +463,7 @@ def _versions() -> dict[str, str]:
 
 def compare(given: argparse.Namespace) -> Result:
     """Time all that is installed."""
+    load = os.getloadavg()[0]
     trial = find_trial(given.trial)
     wearer = Wearer(trial, model=given.model)
     left_out: list[str] = []
@@ -478,6 +481,8 @@ def compare(given: argparse.Namespace) -> Result:
     return Result(
         trial=given.trial.resolve().name,
         frames=given.turns * given.calls,
+        cores=os.cpu_count() or 1,
+        load=load,
         versions=_versions(),
         models={name.strip('-'): path.name for name, path in files.items() if path is not None},
         opensim_accuracy=given.accuracy,
@@ -492,7 +497,8 @@ def report(result: Result) -> str:
     """Write the result as markdown."""
     versions = ', '.join(f'{name} {number}' for name, number in result.versions.items())
     lines = [
-        f'{result.trial}, {result.frames} frames each, one thread. {versions}.',
+        f'{result.trial}, {result.frames} frames each, one thread; load average '
+        f'{result.load:.1f} on {result.cores} cores when it began. {versions}.',
         '',
         *_table(result.rows, 'one frame', 'times our step in C'),
     ]
