@@ -23,6 +23,7 @@ from sspinnpose_ros.core.conventions import GRAVITY, JOINTS, SENSORS
 from sspinnpose_ros.core.model_file import Model, default_model_path, load_model
 from sspinnpose_ros.core.subject import load_subject
 from sspinnpose_ros.evaluation.accuracy_table import BEGIN, END
+from sspinnpose_ros.evaluation.peer_dynamics import ENGINES
 
 Capture = pytest.CaptureFixture[str]
 Patch = pytest.MonkeyPatch
@@ -198,6 +199,10 @@ def test_bench_prints_ratios(
     assert found['step_p99_ms'] >= found['step_p50_ms'] > 0.0
     assert found['ratio_step_to_numpy_network'] > 0.0
     assert found['offline_realtime_factor'] > 1.0
+    assert found['dynamics_numpy_p50_ms'] > 0.0
+    for engine in ENGINES:
+        assert (f'dynamics_{engine.name.lower()}_p50_ms' in found) == engine.installed
+        assert (f'pip install {engine.package}' in done.out) != engine.installed
 
 
 @pytest.mark.parametrize(('number', 'code'), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])

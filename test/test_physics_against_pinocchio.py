@@ -2,78 +2,33 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
-
 import numpy as np
 import pytest
 from random_states import RandomStates, random_states
 
 from sspinnpose_ros.core.body import nominal_sensor_position
-from sspinnpose_ros.core.conventions import GRAVITY, JOINTS, SEGMENTS, SIDES
+from sspinnpose_ros.core.conventions import GRAVITY, SEGMENTS
 from sspinnpose_ros.core.dynamics import inverse_dynamics
-from sspinnpose_ros.core.urdf import body_urdf
 from sspinnpose_ros.core.virtual_imu import virtual_imu
+from sspinnpose_ros.evaluation.peer_dynamics import PinocchioDynamics
 
 pin = pytest.importorskip('pinocchio')
 
 COUNT = 300
 
 
-@dataclass(frozen=True)
-class Peer:
-    """Hold a pinocchio model in one state, the pelvis being a free flyer."""
-
-    model: Any
-    data: Any
-    q: np.ndarray
-    v: np.ndarray
-    a: np.ndarray
-    pelvis_from_world: np.ndarray
-
-    def joint(self, name: str) -> Any:
-        return self.model.joints[self.model.getJointId(name)]
-
-
-def peer(state: RandomStates) -> Peer:
+def peer(state: RandomStates) -> PinocchioDynamics:
     """Build pinocchio's model of one person and put it into the same state."""
-    model = pin.buildModelFromXML(body_urdf(body=state.body), pin.JointModelFreeFlyer())
-    model.gravity.linear = np.array([0.0, 0.0, -GRAVITY])
-    # Inclinations turn about the axis to the right, that is about -y.
-    rotation = pin.rpy.rpyToMatrix(0.0, -state.q[2], 0.0)
-    q, v, a = pin.neutral(model), np.zeros(model.nv), np.zeros(model.nv)
-    q[:3] = state.q[0], 0.0, state.q[1]
-    q[3:7] = pin.Quaternion(rotation).coeffs()
-    turning = np.array([0.0, -state.qd[2], 0.0])
-    v[:3] = rotation.T @ np.array([state.qd[0], 0.0, state.qd[1]])
-    v[3:6] = turning
-    a[:3] = rotation.T @ np.array([state.qdd[0], 0.0, state.qdd[1]]) - np.cross(turning, v[:3])
-    a[4] = -state.qdd[2]
-    for index, name in enumerate(JOINTS):
-        joint = model.joints[model.getJointId(name)]
-        q[joint.idx_q] = state.q[3 + index]
-        v[joint.idx_v] = state.qd[3 + index]
-        a[joint.idx_v] = state.qdd[3 + index]
-    return Peer(model, model.createData(), q, v, a, rotation.T)
+    it = PinocchioDynamics(state.body)
+    it.place(q=state.q, qd=state.qd, qdd=state.qdd, contact_force=state.force)
+    return it
 
 
 def generalized_forces(state: RandomStates) -> np.ndarray:
     """Return what pinocchio's inverse dynamics asks for, along our nine coordinates."""
     it = peer(state)
-    pin.forwardKinematics(it.model, it.data, it.q)
-    applied = [pin.Force.Zero() for _ in range(it.model.njoints)]
-    for side, name in enumerate(SIDES):
-        ankle = it.model.getJointId(f'ankle_angle_{name}')
-        foot_from_world = it.data.oMi[ankle].rotation.T
-        for point in range(2):
-            x, z = state.body.contact_point[point]
-            forward, up = state.force[side, point]
-            force = foot_from_world @ np.array([forward, 0.0, up])
-            applied[ankle] += pin.Force(force, np.cross([x, 0.0, z], force))
-    tau = pin.rnea(it.model, it.data, it.q, it.v, it.a, pin.StdVec_Force(applied))
-    root = it.pelvis_from_world.T @ tau[:3]
-    joints = [tau[it.joint(name).idx_v] for name in JOINTS]
-    return np.array([root[0], root[2], -tau[4], *joints])
+    it.solve()
+    return it.forces()
 
 
 def imu_signals(state: RandomStates, position: np.ndarray) -> np.ndarray:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from sspinnpose_ros.bags.imu_bag import ImuSeries
+    from sspinnpose_ros.core.body import Body
     from sspinnpose_ros.core.estimator import Estimator
     from sspinnpose_ros.core.mounting import Mounting
     from sspinnpose_ros.evaluation.timing import Timing
@@ -116,6 +117,8 @@ def bench(
         _note(results, 'python_step', _time_step(plain, repeats=repeats))
     _note(results, 'numpy_network', _time_network(estimator, repeats=repeats))
     _note(results, 'synchronizer', _time_synchronizer(repeats=repeats))
+    for name, timing in _time_dynamics(estimator.body, repeats=repeats).items():
+        _note(results, f'dynamics_{name}', timing)
     results.update(_time_offline(estimator, mounting=mounting, seconds=seconds))
     if not no_training:
         timing = _time_physics(repeats=max(10, repeats // 200))
@@ -231,6 +234,37 @@ def _time_synchronizer(*, repeats: int) -> Timing:
     return measure(frame, repeats=repeats, warm_up=warm_up)
 
 
+def _time_dynamics(body: Body, *, repeats: int) -> dict[str, Timing]:
+    """Time the inverse dynamics of one state: ours in numpy, and engines that are installed."""
+    import numpy as np
+
+    from sspinnpose_ros.core.contact import contact_points
+    from sspinnpose_ros.core.dynamics import inverse_dynamics
+    from sspinnpose_ros.core.kinematics import kinematics
+    from sspinnpose_ros.evaluation.peer_dynamics import ENGINES
+    from sspinnpose_ros.evaluation.timing import measure_in_turn
+
+    noise = np.random.default_rng(0)
+    q, qd, qdd = noise.normal(size=(3, 9))
+    force = noise.normal(scale=300.0, size=(2, 2, 2))
+
+    def ours() -> None:
+        motion = kinematics(body=body, q=q, qd=qd, qdd=qdd)
+        points = contact_points(body=body, motion=motion)
+        inverse_dynamics(
+            body=body, motion=motion, contact_offset=points.from_ankle, contact_force=force
+        )
+
+    functions = {'numpy': ours}
+    for engine in ENGINES:
+        if engine.installed:
+            solver = engine.solver(body)
+            solver.place(q=q, qd=qd, qdd=qdd, contact_force=force)
+            functions[engine.name.lower()] = solver.solve
+    turns = measure_in_turn(functions, turns=max(1, repeats // 20), calls=20)
+    return {name: turns.timing(name) for name in functions}
+
+
 def _time_offline(estimator: Estimator, *, mounting: Mounting, seconds: float) -> dict[str, float]:
     """Time a recording from bag to bag, and reading it alone."""
     from sspinnpose_ros.bags.imu_bag import open_imu_bag
@@ -305,18 +339,32 @@ def _ratios(results: Mapping[str, float]) -> dict[str, float]:
     return ratios
 
 
+def _cell(time_ms: float) -> str:
+    return f'{time_ms:>9.{3 if time_ms >= 0.01 else 4}f}'
+
+
 def _table(results: Mapping[str, float]) -> str:
+    from sspinnpose_ros.evaluation.peer_dynamics import ENGINES
+
     lines = [f'{"one CPU thread, per call":<44}{"p50":>9}{"p99":>9}{"p99.9":>9}{"max":>9}']
     for name, text in (
         ('step', 'streaming step: inclination, network, physics'),
         ('python_step', 'the same without a compiler, in numpy'),
         ('numpy_network', 'the network alone, in numpy'),
         ('synchronizer', 'synchronizer: seven samples to a frame'),
+        ('dynamics_numpy', 'motion and inverse dynamics alone, in numpy'),
+        ('dynamics_pinocchio', "pinocchio's inverse dynamics, its call alone"),
+        ('dynamics_mujoco', "MuJoCo's inverse dynamics, its call alone"),
         ('physics_batch', f'physics, torch, {BATCH} x {LENGTH}, both ways'),
     ):
         if f'{name}_p50_ms' in results:
             cells = (results[f'{name}_{part}_ms'] for part in ('p50', 'p99', 'p999', 'max'))
-            lines.append(f'{text:<44}' + ''.join(f'{cell:>9.3f}' for cell in cells) + ' ms')
+            lines.append(f'{text:<44}' + ''.join(map(_cell, cells)) + ' ms')
+    lines += [
+        f'{engine.name} is not installed: pip install {engine.package}'
+        for engine in ENGINES
+        if not engine.installed
+    ]
     if 'physics_samples_per_s' in results:
         lines.append(f'physics: {results["physics_samples_per_s"] / 1e6:.2f} million samples/s')
     lines += [

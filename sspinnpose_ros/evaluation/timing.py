@@ -1,9 +1,9 @@
-"""Time functions by many repeats: percentiles of one, the ratio of two."""
+"""Time functions by many repeats: percentiles of one, the ratios of many."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -45,8 +45,84 @@ def measure(function: Callable[[], object], *, repeats: int, warm_up: int) -> Ti
         begin = time.perf_counter_ns()
         function()
         elapsed[call] = (time.perf_counter_ns() - begin) * 1e-9
+    return _timing(elapsed)
+
+
+def _timing(elapsed: np.ndarray) -> Timing:
     p50, p99, p999 = np.percentile(elapsed, (50.0, 99.0, 99.9)).tolist()
-    return Timing(p50=p50, p99=p99, p999=p999, longest=float(elapsed.max()), repeats=repeats)
+    return Timing(p50=p50, p99=p99, p999=p999, longest=float(elapsed.max()), repeats=elapsed.size)
+
+
+@dataclass(frozen=True, eq=False)
+class Turns:
+    """Hold what many functions took that were called in turn.
+
+    Attributes:
+        elapsed: (turns, calls) of each function, s.
+        processor: (turns,) processor time of all calls of a turn, of each function, s.
+
+    """
+
+    elapsed: Mapping[str, np.ndarray]
+    processor: Mapping[str, np.ndarray]
+
+    def timing(self, name: str) -> Timing:
+        """Return the percentiles over all calls of a function."""
+        return _timing(self.elapsed[name].ravel())
+
+    def ratio(self, name: str, reference: str) -> tuple[float, float, float]:
+        """Return how many times the processor time of a reference a function takes.
+
+        Each turn gives one ratio. Other programs lengthen a long call more than a short one, but
+        not its processor time.
+
+        Returns:
+            The median of the turns' ratios, and their quartiles.
+
+        """
+        ratios = self.processor[name] / self.processor[reference]
+        low, middle, high = np.percentile(ratios, (25.0, 50.0, 75.0)).tolist()
+        return middle, low, high
+
+
+def measure_in_turn(
+    functions: Mapping[str, Callable[[], object]],
+    *,
+    turns: int,
+    calls: int,
+    unsettled: int = 2,
+    warm_up: int = 50,
+) -> Turns:
+    """Time many functions, a few calls of one after a few calls of another.
+
+    Args:
+        functions: what to time, by name.
+        turns: how often it is each function's turn.
+        calls: that count, in each turn.
+        unsettled: calls at the begin of each turn that do not count, as the other functions have
+            taken the caches.
+        warm_up: calls of each function before all that do not count.
+
+    """
+    elapsed = {name: np.empty((turns, calls)) for name in functions}
+    processor = {name: np.empty(turns) for name in functions}
+    for function in functions.values():
+        for _ in range(warm_up):
+            function()
+    clock = time.perf_counter_ns
+    for turn in range(turns):
+        for name, function in functions.items():
+            for _ in range(unsettled):
+                function()
+            marks = []
+            spent = time.process_time_ns()
+            for _ in range(calls):
+                begin = clock()
+                function()
+                marks.append(clock() - begin)
+            processor[name][turn] = (time.process_time_ns() - spent) * 1e-9
+            elapsed[name][turn] = np.array(marks) * 1e-9
+    return Turns(elapsed=elapsed, processor=processor)
 
 
 def paired_ratio(
