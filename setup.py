@@ -51,6 +51,7 @@ setup(
         'train': ['scipy', 'torch>=1.13'],
         'test': ['hypothesis', 'pytest', 'pytest-timeout'],
         'dev': ['mypy', 'ruff', 'types-PyYAML'],
+        'docs': ['furo', 'myst-parser', 'sphinx'],
     },
     entry_points={
         'console_scripts': [
