@@ -1,4 +1,4 @@
-"""Settings of the documentation site: `make docs` builds it, and rosdoc2 builds it for docs.ros.org.
+"""Settings of the documentation site, which `make docs` and rosdoc2 build.
 
 Sources are the pages as the repository shows them. What lies outside of this folder (README.md,
 CONTRIBUTING.md and their like) has a stub here, which the site replaces by the file itself.

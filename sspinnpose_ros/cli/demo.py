@@ -64,7 +64,7 @@ class Source:
     reference: Mapping[str, np.ndarray] | None
 
 
-@click.command()
+@click.command(short_help='Show the live estimator at work, without hardware.')
 @click.option(
     '--bag',
     'bag_path',

@@ -9,6 +9,13 @@ from contextlib import contextmanager
 import click
 
 
+def say(text: str) -> None:
+    """Print a line on stdout; a bar that is being drawn gives way and comes back below it."""
+    if sys.stderr.isatty():
+        click.echo('\r\x1b[K', nl=False, err=True)
+    click.echo(text)
+
+
 @contextmanager
 def progress_bar(*, label: str, total: int) -> Iterator[Callable[[int], None]]:
     """Draw a bar with the time left on stderr where that is a terminal.
