@@ -239,6 +239,8 @@ def _draw_angle(place: Any, movement: Movement) -> None:
         ha='center',
         color=ARC_COLOR,
         transform=place.transAxes,
+        # The close view cuts the trunk off, which would cross the name.
+        bbox={'facecolor': 'white', 'edgecolor': 'none', 'pad': 4.0},
     )
 
 

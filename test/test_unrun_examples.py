@@ -90,7 +90,9 @@ def unrun_commands() -> list[tuple[str, list[str]]]:
 
 
 @pytest.mark.parametrize(
-    ('page', 'words'), unrun_commands(), ids=lambda value: value if isinstance(value, str) else ' '.join(value)
+    ('page', 'words'),
+    unrun_commands(),
+    ids=lambda value: value if isinstance(value, str) else ' '.join(value),
 )
 def test_a_command_names_what_exists(page: str, words: list[str]) -> None:
     while re.fullmatch(r'[A-Z_]+=.*', words[0]):
