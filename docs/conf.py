@@ -1,3 +1,5 @@
+# Copyright 2026 The sspinnpose_ros authors
+# SPDX-License-Identifier: Apache-2.0
 """Settings of the documentation site, which `make docs` and rosdoc2 build.
 
 Sources are the pages as the repository shows them. What lies outside of this folder (README.md,

@@ -1,3 +1,5 @@
+# Copyright 2026 The sspinnpose_ros authors
+# SPDX-License-Identifier: Apache-2.0
 """Run the examples of the docs, and hold their tables against the code.
 
 A fenced block marked `sh` or `python` is run: lines of `sh` begin with `sspinnpose`, and all

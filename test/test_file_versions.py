@@ -1,3 +1,5 @@
+# Copyright 2026 The sspinnpose_ros authors
+# SPDX-License-Identifier: Apache-2.0
 """Files of another version are refused with what to do, whichever way they differ."""
 
 from __future__ import annotations

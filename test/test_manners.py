@@ -1,3 +1,5 @@
+# Copyright 2026 The sspinnpose_ros authors
+# SPDX-License-Identifier: Apache-2.0
 """What a person at a terminal, and a script, may expect of every command."""
 
 from __future__ import annotations

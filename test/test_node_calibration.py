@@ -1,3 +1,5 @@
+# Copyright 2026 The sspinnpose_ros authors
+# SPDX-License-Identifier: Apache-2.0
 """Calibrate the real node over its services, save, restart, and estimate without calibrating."""
 
 from __future__ import annotations

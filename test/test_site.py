@@ -1,3 +1,5 @@
+# Copyright 2026 The sspinnpose_ros authors
+# SPDX-License-Identifier: Apache-2.0
 """Build the documentation site and follow its links, as a reader does."""
 
 from __future__ import annotations

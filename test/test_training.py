@@ -1,3 +1,5 @@
+# Copyright 2026 The sspinnpose_ros authors
+# SPDX-License-Identifier: Apache-2.0
 """Check that training learns from physics alone, repeats itself, and can be interrupted."""
 
 from dataclasses import replace

@@ -1,3 +1,5 @@
+# Copyright 2026 The sspinnpose_ros authors
+# SPDX-License-Identifier: Apache-2.0
 """Hold examples that no test can run against what they name: files, options, arguments, topics.
 
 Examples marked `sh` and `python` are run by `test_docs.py`. Those marked `bash` need ROS,

@@ -1,3 +1,5 @@
+# Copyright 2026 The sspinnpose_ros authors
+# SPDX-License-Identifier: Apache-2.0
 """Measure the node from message to message, with its inputs from another process."""
 
 from __future__ import annotations

@@ -1,3 +1,5 @@
+# Copyright 2026 The sspinnpose_ros authors
+# SPDX-License-Identifier: Apache-2.0
 """Give the sub-command that prints what a shell needs to complete commands and options."""
 
 from __future__ import annotations

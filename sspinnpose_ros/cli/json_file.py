@@ -1,3 +1,5 @@
+# Copyright 2026 The sspinnpose_ros authors
+# SPDX-License-Identifier: Apache-2.0
 """Write what a command found as JSON, for scripts that go on from it."""
 
 from __future__ import annotations

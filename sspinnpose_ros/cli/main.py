@@ -1,3 +1,5 @@
+# Copyright 2026 The sspinnpose_ros authors
+# SPDX-License-Identifier: Apache-2.0
 """Gather the sub-commands and turn a user's mistakes into one sentence each."""
 
 from __future__ import annotations

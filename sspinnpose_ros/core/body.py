@@ -1,3 +1,5 @@
+# Copyright 2026 The sspinnpose_ros authors
+# SPDX-License-Identifier: Apache-2.0
 """Describe a person as seven rigid segments in the sagittal plane."""
 
 from __future__ import annotations

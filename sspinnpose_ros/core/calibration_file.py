@@ -1,3 +1,5 @@
+# Copyright 2026 The sspinnpose_ros authors
+# SPDX-License-Identifier: Apache-2.0
 """Save a calibration as versioned YAML and read it back, fully checked."""
 
 from __future__ import annotations

@@ -1,3 +1,5 @@
+# Copyright 2026 The sspinnpose_ros authors
+# SPDX-License-Identifier: Apache-2.0
 """Tell what to do with a file whose format is of another version."""
 
 from __future__ import annotations

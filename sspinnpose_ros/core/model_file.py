@@ -1,3 +1,5 @@
+# Copyright 2026 The sspinnpose_ros authors
+# SPDX-License-Identifier: Apache-2.0
 """Store a trained network as a folder: weights.safetensors and model.json, no pickle."""
 
 from __future__ import annotations

@@ -1,3 +1,5 @@
+# Copyright 2026 The sspinnpose_ros authors
+# SPDX-License-Identifier: Apache-2.0
 """Save found sensor places as a SUBJECT.yaml with evidence, and read them back, fully checked."""
 
 from __future__ import annotations

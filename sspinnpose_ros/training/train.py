@@ -1,3 +1,5 @@
+# Copyright 2026 The sspinnpose_ros authors
+# SPDX-License-Identifier: Apache-2.0
 """Train the network from unlabelled IMU data, by physics alone."""
 
 from __future__ import annotations
