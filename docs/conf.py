@@ -52,6 +52,7 @@ html_title = 'sspinnpose_ros'
 html_show_sourcelink = False
 
 FENCE = re.compile(r'^( *```.*?^ *```$)', re.MULTILINE | re.DOTALL)
+HOW_TO_END = '   security\n'
 LINK = re.compile(r'\]\((?![a-z]+:|#)([^)\s#]+)')
 
 
@@ -94,6 +95,13 @@ def command_reference():
     return '\n'.join(described(sspinnpose, 'sspinnpose'))
 
 
+def with_every_page(index, *, pages):
+    """Return the index with the pages that no list of it names, at the end of the how-to list."""
+    named = set(re.findall(r'^   (?:.+ <)?(\w+)>?$', index, re.MULTILINE))
+    others = ''.join(f'   {page}\n' for page in sorted(pages - named - {'index'}))
+    return index.replace(HOW_TO_END, HOW_TO_END + others, 1)
+
+
 def read_source(app, docname, source):
     """Put the file itself in the place of a stub, and lead links to pages of the site."""
     if docname in OUTSIDE:
@@ -104,11 +112,20 @@ def read_source(app, docname, source):
         file = f'docs/{docname}.md'
     if os.fspath(app.env.doc2path(docname)).endswith('.md'):
         source[0] = site_links(source[0], file=file)
+    if docname == 'index':
+        source[0] = with_every_page(source[0], pages=app.env.found_docs)
     if docname == 'commands' and find_spec('click') is not None:
         source[0] += f'\n\n## Every command and option\n\n{command_reference()}'
+
+
+def read_index(app, env, docnames):
+    """Read the index anew, since a page that was added may have to join it."""
+    if 'index' not in docnames:
+        docnames.append('index')
 
 
 def setup(app):
     """Read all sources through `read_source`."""
     if ROOT is not None:
+        app.connect('env-before-read-docs', read_index)
         app.connect('source-read', read_source)
