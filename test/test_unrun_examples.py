@@ -111,12 +111,12 @@ def test_a_command_names_what_exists(page: str, words: list[str]) -> None:
         words = words[1:]
     if '>' in words:
         words = words[: words.index('>')]
-    program, arguments = words[0], words[1:]
+    program, arguments = words[0].removeprefix('.venv/bin/'), words[1:]
     if program == '/usr/bin/time':
         program, arguments = arguments[1], arguments[2:]
     if program == 'ros2' and arguments[0] in ('launch', 'run', 'service', 'topic'):
         ROS[arguments[0]](arguments[1:])
-    elif program in ('python', 'python3', '.venv/bin/python'):
+    elif program in ('python', 'python3'):
         check_python(arguments)
     elif program == 'make':
         check_make(arguments)
