@@ -41,6 +41,7 @@ ros := $(STAMPS)/ros-$(call hash,requirements/ros.txt)
 torch := $(STAMPS)/torch-$(shell echo '$(TORCH) $(TORCH_INDEX)' | sha256sum | cut -c1-16)
 requirements := $(STAMPS)/requirements-$(call hash,$(addprefix requirements/,runtime.txt dev.txt \
   constraints.txt))
+docs := $(STAMPS)/docs-$(call hash,$(addprefix requirements/,docs.txt constraints.txt))
 tf2 := $(STAMPS)/tf2-$(call hash,requirements/ros.txt $(TF2_FILES))
 package := $(STAMPS)/package-$(call hash,setup.py setup.cfg sspinnpose_ros/core/native/step.c)
 
@@ -63,7 +64,7 @@ demo: setup ## Play a wearer's IMUs into the estimator node (BAG=... for a recor
 	$(BIN)/sspinnpose demo $(if $(BAG),--bag '$(BAG)')
 
 .PHONY: test
-test: lint ## Check style and types, run the tests
+test: lint $(docs) ## Check style and types, run the tests
 	$(BIN)/python -m pytest -m 'not slow and not benchmark' $(PYTEST_ARGS)
 
 .PHONY: lint
@@ -71,6 +72,11 @@ lint: setup ## Check style and types only
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+.PHONY: docs
+docs: $(docs) ## Build the documentation site into build/docs
+	$(BIN)/python -m sphinx -W --keep-going -q -b html -d build/doctrees docs build/docs
+	@echo 'build/docs/index.html'
 
 .PHONY: train
 train: setup ## Train the shipped default model again, from its fixed seed
@@ -170,4 +176,9 @@ $(tf2): | $(requirements)
 $(package): | $(tf2)
 	@echo 'setup: sspinnpose_ros'
 	@$(PIP) --no-deps --no-build-isolation --editable .
+	$(stamp)
+
+$(docs): | $(package)
+	@echo 'setup: sphinx'
+	@$(PIP) -r requirements/docs.txt
 	$(stamp)

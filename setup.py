@@ -1,3 +1,6 @@
+# Copyright 2026 The sspinnpose_ros authors
+# SPDX-License-Identifier: Apache-2.0
+
 import os
 from glob import glob
 
@@ -51,6 +54,7 @@ setup(
         'train': ['scipy', 'torch>=1.13'],
         'test': ['hypothesis', 'pytest', 'pytest-timeout'],
         'dev': ['mypy', 'ruff', 'types-PyYAML'],
+        'docs': ['furo', 'myst-parser', 'sphinx'],
     },
     entry_points={
         'console_scripts': [

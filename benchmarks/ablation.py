@@ -1,3 +1,5 @@
+# Copyright 2026 The sspinnpose_ros authors
+# SPDX-License-Identifier: Apache-2.0
 """Train short runs with one thing removed or changed at a time, and print what that costs.
 
 Run `python benchmarks/ablation.py [DATA] [--docs docs/accuracy.md]`. All runs share the same

@@ -1,3 +1,5 @@
+# Copyright 2026 The sspinnpose_ros authors
+# SPDX-License-Identifier: Apache-2.0
 """Show how far recorded people are from every limit of a fault, and how soon faults are found.
 
 Run `python benchmarks/fault_detection.py DATA`. Prints two markdown tables, as docs/faults.md

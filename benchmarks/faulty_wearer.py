@@ -1,3 +1,5 @@
+# Copyright 2026 The sspinnpose_ros authors
+# SPDX-License-Identifier: Apache-2.0
 """An endless wearer whose sensors, radio and clocks fail at random, and note when they do."""
 
 from __future__ import annotations

@@ -1,3 +1,5 @@
+# Copyright 2026 The sspinnpose_ros authors
+# SPDX-License-Identifier: Apache-2.0
 """Show how the inclination filter's error depends on its time constants, on synthetic wearers.
 
 Run `python benchmarks/inclination_time_constants.py`. Legs turn out of the plane too, which

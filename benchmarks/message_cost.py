@@ -1,3 +1,5 @@
+# Copyright 2026 The sspinnpose_ros authors
+# SPDX-License-Identifier: Apache-2.0
 """Print what it costs to read and to publish messages, as objects and as bytes.
 
 Run it with the node's packages at hand (`make setup`); a subscriber in the same process listens.

@@ -1,3 +1,5 @@
+# Copyright 2026 The sspinnpose_ros authors
+# SPDX-License-Identifier: Apache-2.0
 """Track IMU orientations with OpenSim's inverse kinematics, frame by frame."""
 
 from __future__ import annotations

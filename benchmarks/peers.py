@@ -1,3 +1,5 @@
+# Copyright 2026 The sspinnpose_ros authors
+# SPDX-License-Identifier: Apache-2.0
 """Time what a user would pick instead of this package, on one recording, beside our own step.
 
 Run `python benchmarks/peers.py TRIAL --rajagopal FILE.osim --planar FILE.osim` with the packages

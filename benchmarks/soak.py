@@ -1,3 +1,5 @@
+# Copyright 2026 The sspinnpose_ros authors
+# SPDX-License-Identifier: Apache-2.0
 """Wear seven sensors of 200 Hz for an hour while things fail, and see what is lost.
 
 `python benchmarks/soak.py` runs the pipeline through an hour of wear, faster than real time.

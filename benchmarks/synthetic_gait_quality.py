@@ -1,3 +1,5 @@
+# Copyright 2026 The sspinnpose_ros authors
+# SPDX-License-Identifier: Apache-2.0
 """Show how well synthetic wearers obey mechanics and keep to the published cycles they aim for.
 
 Run `python benchmarks/synthetic_gait_quality.py`.

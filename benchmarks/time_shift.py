@@ -1,3 +1,5 @@
+# Copyright 2026 The sspinnpose_ros authors
+# SPDX-License-Identifier: Apache-2.0
 """Show how the scores of recorded trials depend on a shift in time.
 
 Run `python benchmarks/time_shift.py DATA`. IMUs and laboratory were synchronized by whoever

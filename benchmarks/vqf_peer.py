@@ -1,3 +1,5 @@
+# Copyright 2026 The sspinnpose_ros authors
+# SPDX-License-Identifier: Apache-2.0
 """Work out what IMUs tell without learning, frame by frame: VQF, then inverse dynamics."""
 
 from __future__ import annotations

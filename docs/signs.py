@@ -1,3 +1,5 @@
+# Copyright 2026 The sspinnpose_ros authors
+# SPDX-License-Identifier: Apache-2.0
 """Write the picture and the tables of frames_and_signs.md from the package's own kinematics.
 
 python docs/signs.py writes both; the tables go between the markers of the page.
@@ -239,6 +241,8 @@ def _draw_angle(place: Any, movement: Movement) -> None:
         ha='center',
         color=ARC_COLOR,
         transform=place.transAxes,
+        # The close view cuts the trunk off, which would cross the name.
+        bbox={'facecolor': 'white', 'edgecolor': 'none', 'pad': 4.0},
     )
 
 

@@ -1,3 +1,5 @@
+# Copyright 2026 The sspinnpose_ros authors
+# SPDX-License-Identifier: Apache-2.0
 """Show the estimator without hardware: a simulated wearer, the estimator, RViz if present."""
 
 from pathlib import Path

@@ -1,3 +1,5 @@
+# Copyright 2026 The sspinnpose_ros authors
+# SPDX-License-Identifier: Apache-2.0
 """Start the estimator on the IMU topics of one wearer."""
 
 from pathlib import Path

@@ -1,3 +1,5 @@
+# Copyright 2026 The sspinnpose_ros authors
+# SPDX-License-Identifier: Apache-2.0
 """Play a recording into the estimator, on the recording's own clock."""
 
 from pathlib import Path

@@ -1,3 +1,5 @@
+# Copyright 2026 The sspinnpose_ros authors
+# SPDX-License-Identifier: Apache-2.0
 """Keep every test to one thread, as small tensors only lose by more; give nodes what all need."""
 
 from __future__ import annotations

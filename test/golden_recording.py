@@ -1,3 +1,5 @@
+# Copyright 2026 The sspinnpose_ros authors
+# SPDX-License-Identifier: Apache-2.0
 """Digest the estimate of the golden recording; `make golden` writes the digest anew.
 
 `test/golden/trial` is a simulated wearer, stored so that it is the same on every computer.

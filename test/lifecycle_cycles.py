@@ -1,3 +1,5 @@
+# Copyright 2026 The sspinnpose_ros authors
+# SPDX-License-Identifier: Apache-2.0
 """Walk one node through its lifecycle many times, and print what it holds after each round.
 
 Run by test_node_lifecycle.py in a process of its own: python lifecycle_cycles.py FOLDER CYCLES

@@ -1,3 +1,5 @@
+# Copyright 2026 The sspinnpose_ros authors
+# SPDX-License-Identifier: Apache-2.0
 """Make small recordings: an upright wearer who swings a little, in segment-aligned axes."""
 
 from __future__ import annotations

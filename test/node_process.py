@@ -1,3 +1,5 @@
+# Copyright 2026 The sspinnpose_ros authors
+# SPDX-License-Identifier: Apache-2.0
 """Run the estimator as a process and talk to it over real topics, in a domain of its own."""
 
 from __future__ import annotations

@@ -1,3 +1,5 @@
+# Copyright 2026 The sspinnpose_ros authors
+# SPDX-License-Identifier: Apache-2.0
 """Draw random people in random motion, for tests of the physics."""
 
 from __future__ import annotations

@@ -1,3 +1,5 @@
+# Copyright 2026 The sspinnpose_ros authors
+# SPDX-License-Identifier: Apache-2.0
 """Score everything the accuracy page claims, on tiny data."""
 
 from __future__ import annotations

@@ -1,3 +1,5 @@
+# Copyright 2026 The sspinnpose_ros authors
+# SPDX-License-Identifier: Apache-2.0
 """Stamp samples whose clocks are dead from when they arrive."""
 
 from __future__ import annotations

@@ -1,3 +1,5 @@
+# Copyright 2026 The sspinnpose_ros authors
+# SPDX-License-Identifier: Apache-2.0
 """A real controller beside a real estimator lets go when the estimate ends, however it ends."""
 
 from __future__ import annotations

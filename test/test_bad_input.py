@@ -1,3 +1,5 @@
+# Copyright 2026 The sspinnpose_ros authors
+# SPDX-License-Identifier: Apache-2.0
 """Every mistake ends with one sentence, a non-zero exit and nothing left behind."""
 
 from __future__ import annotations

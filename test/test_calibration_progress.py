@@ -1,3 +1,5 @@
+# Copyright 2026 The sspinnpose_ros authors
+# SPDX-License-Identifier: Apache-2.0
 """Tell the wearer what a calibration still lacks."""
 
 from __future__ import annotations

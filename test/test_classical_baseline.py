@@ -1,3 +1,5 @@
+# Copyright 2026 The sspinnpose_ros authors
+# SPDX-License-Identifier: Apache-2.0
 """The classical baseline recovers a motion that is known in closed form."""
 
 from __future__ import annotations

@@ -1,3 +1,5 @@
+# Copyright 2026 The sspinnpose_ros authors
+# SPDX-License-Identifier: Apache-2.0
 """Hold messages against the numbers they carry."""
 
 from __future__ import annotations

@@ -1,3 +1,5 @@
+# Copyright 2026 The sspinnpose_ros authors
+# SPDX-License-Identifier: Apache-2.0
 """Let sensors of a walker fall silent, stamp late or lose their clocks before a real node."""
 
 from __future__ import annotations

@@ -1,3 +1,5 @@
+# Copyright 2026 The sspinnpose_ros authors
+# SPDX-License-Identifier: Apache-2.0
 """Run the demo as a user does, and stop it half-way."""
 
 from __future__ import annotations

@@ -1,3 +1,5 @@
+# Copyright 2026 The sspinnpose_ros authors
+# SPDX-License-Identifier: Apache-2.0
 """Estimate recordings in which a device was worn, and whose torque was recorded."""
 
 from __future__ import annotations

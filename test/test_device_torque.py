@@ -1,3 +1,5 @@
+# Copyright 2026 The sspinnpose_ros authors
+# SPDX-License-Identifier: Apache-2.0
 """Take a worn device's torque off the moments of estimates."""
 
 from __future__ import annotations

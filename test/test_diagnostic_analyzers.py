@@ -1,3 +1,5 @@
+# Copyright 2026 The sspinnpose_ros authors
+# SPDX-License-Identifier: Apache-2.0
 """The groups for diagnostic_aggregator take every entry of /diagnostics, each into one group."""
 
 from __future__ import annotations

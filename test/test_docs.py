@@ -1,8 +1,11 @@
+# Copyright 2026 The sspinnpose_ros authors
+# SPDX-License-Identifier: Apache-2.0
 """Run the examples of the docs, and hold their tables against the code.
 
-A fenced block marked `sh` is run: its lines begin with `sspinnpose`, and all blocks of a page run
-in order in one temporary folder. `sh slow` blocks take long and run with the slow tests. What
-needs ROS, hardware or a recording is marked `bash` and is not run.
+A fenced block marked `sh` or `python` is run: lines of `sh` begin with `sspinnpose`, and all
+blocks of a page run in order in one temporary folder. `sh slow` blocks take long and run with the
+slow tests. What needs ROS, hardware or a recording is marked `bash`; `test_unrun_examples.py`
+holds it, and YAML, against what it names.
 """
 
 from __future__ import annotations
@@ -13,7 +16,8 @@ import re
 import shlex
 import subprocess
 import sys
-from collections.abc import Callable
+import textwrap
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 from types import ModuleType
@@ -31,11 +35,10 @@ from sspinnpose_ros.cli import simulate
 from sspinnpose_ros.cli.main import sspinnpose
 from sspinnpose_ros.core.conventions import JOINTS, REP155_JOINTS, SENSORS
 from sspinnpose_ros.core.model_file import default_model_path
-from sspinnpose_ros.core.subject import load_subject
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / 'README.md', ROOT / 'CONTRIBUTING.md', *sorted((ROOT / 'docs').glob('*.md'))]
-QUICK, SLOW = 'sh', 'sh slow'
+QUICK, SLOW, PYTHON = 'sh', 'sh slow', 'python'
 TIME_LIMIT_S = 300.0
 
 FENCE = re.compile(r'^ *```([^\n`]*)\n(.*?)^ *```$', re.MULTILINE | re.DOTALL)
@@ -57,14 +60,29 @@ def text_of(name: str) -> str:
 def examples(page: Path, *, kinds: tuple[str, ...]) -> list[list[str]]:
     """Return the commands of a page, each as its words."""
     blocks = FENCE.findall(page.read_text(encoding='utf-8'))
-    lines = [
-        line.strip()
-        for kind, block in blocks
-        if kind.strip() in kinds
-        for line in block.replace('\\\n', ' ').splitlines()
-        if line.strip()
+    return [
+        words for kind, block in blocks if kind.strip() in kinds for words in commands_of(block)
     ]
-    return [shlex.split(line, comments=True) for line in lines]
+
+
+def commands_of(block: str) -> list[list[str]]:
+    """Return the commands of a block, each as its words."""
+    lines = [line.strip() for line in block.replace('\\\n', ' ').splitlines()]
+    split = [shlex.split(line, comments=True) for line in lines]
+    return [words for words in split if words]
+
+
+def python_of(page: Path) -> list[str]:
+    return [block for kind, block in FENCE.findall(page.read_text()) if kind.strip() == PYTHON]
+
+
+def steps(page: Path, *, kinds: tuple[str, ...]) -> Iterator[list[str] | str]:
+    """Yield commands, each as its words, and pieces of Python, in the order of a page."""
+    for kind, block in FENCE.findall(page.read_text(encoding='utf-8')):
+        if kind.strip() == PYTHON:
+            yield textwrap.dedent(block)
+        elif kind.strip() in kinds:
+            yield from commands_of(block)
 
 
 def anchors(text: str) -> set[str]:
@@ -84,15 +102,20 @@ def test_examples_call_known_commands(page: Path) -> None:
 
 @shipped
 @pytest.mark.parametrize(
-    'page', [page for page in PAGES if examples(page, kinds=(QUICK,))], ids=lambda page: page.name
+    'page',
+    [page for page in PAGES if examples(page, kinds=(QUICK,)) or python_of(page)],
+    ids=lambda page: page.name,
 )
 def test_examples_run(page: Path, tmp_path: Path, monkeypatch: Patch, capsys: Capture) -> None:
     monkeypatch.chdir(tmp_path)
     quick = partial(simulate.SimulationConfig, iterations=100)
     monkeypatch.setattr(simulate, 'SimulationConfig', quick)
-    for words in examples(page, kinds=(QUICK,)):
-        done = run(monkeypatch, capsys, *words[1:])
-        assert done.code == 0, f'{shlex.join(words)}: {done.err}'
+    for step in steps(page, kinds=(QUICK,)):
+        if isinstance(step, str):
+            exec(compile(step, page.name, 'exec'), {'__name__': '__main__'})
+            continue
+        done = run(monkeypatch, capsys, *step[1:])
+        assert done.code == 0, f'{shlex.join(step)}: {done.err}'
 
 
 @shipped
@@ -103,15 +126,16 @@ def test_examples_run(page: Path, tmp_path: Path, monkeypatch: Patch, capsys: Ca
 )
 def test_long_examples_run(page: Path, tmp_path: Path) -> None:
     program = 'from sspinnpose_ros.cli.main import main; main()'
-    for words in examples(page, kinds=(QUICK, SLOW)):
+    for step in steps(page, kinds=(QUICK, SLOW)):
+        words = [step] if isinstance(step, str) else [program, *step[1:]]
         done = subprocess.run(
-            [sys.executable, '-c', program, *words[1:]],
+            [sys.executable, '-c', *words],
             cwd=tmp_path,
             capture_output=True,
             text=True,
             timeout=TIME_LIMIT_S,
         )
-        assert done.returncode == 0, f'{shlex.join(words)}: {done.stderr}'
+        assert done.returncode == 0, f'{step}: {done.stderr}'
 
 
 @each_page
@@ -252,18 +276,6 @@ def test_every_array_of_an_estimate_is_documented() -> None:
         pattern = re.sub(rf'_(?:{"|".join(JOINTS)})$', '_<joint>', name)
         pattern = re.sub(r'^((?:sigma_)?(?:grf|cop)_\w+)_[rl]$', r'\1_<side>', pattern)
         assert f'`{pattern}`' in page, name
-
-
-def test_the_subject_of_the_docs_can_be_read(tmp_path: Path) -> None:
-    blocks = FENCE.findall(text_of('docs/recordings.md'))
-    (text,) = [block for kind, block in blocks if kind == 'yaml']
-    path = tmp_path / 'subject.yaml'
-    path.write_text(text)
-    subject = load_subject(path)
-    assert subject.mass_kg == 73.0
-    assert subject.sensor_position_m[SENSORS.index('shank_r')] == pytest.approx(
-        [0.02, -0.04, -0.2]
-    )
 
 
 def test_the_citation_names_this_version_and_the_paper() -> None:

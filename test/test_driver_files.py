@@ -1,3 +1,5 @@
+# Copyright 2026 The sspinnpose_ros authors
+# SPDX-License-Identifier: Apache-2.0
 """The parameter files for drivers hold what the nodes take, in any namespace."""
 
 from __future__ import annotations

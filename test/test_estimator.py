@@ -1,3 +1,5 @@
+# Copyright 2026 The sspinnpose_ros authors
+# SPDX-License-Identifier: Apache-2.0
 """Hold the streaming estimator against the batch pipeline that training uses."""
 
 import numpy as np

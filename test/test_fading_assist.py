@@ -1,3 +1,5 @@
+# Copyright 2026 The sspinnpose_ros authors
+# SPDX-License-Identifier: Apache-2.0
 """An assistance keeps its limits whatever it hears, and is gone in time when it hears nothing."""
 
 from __future__ import annotations

@@ -1,3 +1,5 @@
+# Copyright 2026 The sspinnpose_ros authors
+# SPDX-License-Identifier: Apache-2.0
 """Put faults into recorded people's signals: each is named in time, and clean ones raise none."""
 
 from __future__ import annotations

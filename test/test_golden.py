@@ -1,3 +1,5 @@
+# Copyright 2026 The sspinnpose_ros authors
+# SPDX-License-Identifier: Apache-2.0
 """Pin the estimate of a stored recording: its numbers change by decision only."""
 
 from __future__ import annotations

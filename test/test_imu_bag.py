@@ -1,3 +1,5 @@
+# Copyright 2026 The sspinnpose_ros authors
+# SPDX-License-Identifier: Apache-2.0
 """Read recordings of every storage as one stream of samples."""
 
 from __future__ import annotations

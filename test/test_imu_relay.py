@@ -1,3 +1,5 @@
+# Copyright 2026 The sspinnpose_ros authors
+# SPDX-License-Identifier: Apache-2.0
 """Numbers are found in messages of any type, and the real relay publishes them as Imu."""
 
 from __future__ import annotations

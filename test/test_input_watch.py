@@ -1,3 +1,5 @@
+# Copyright 2026 The sspinnpose_ros authors
+# SPDX-License-Identifier: Apache-2.0
 """What the node says in its log about sensors that misbehave."""
 
 from __future__ import annotations

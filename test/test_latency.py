@@ -1,3 +1,5 @@
+# Copyright 2026 The sspinnpose_ros authors
+# SPDX-License-Identifier: Apache-2.0
 """Keep speed from rotting: ratios to other work in the same run, never times."""
 
 from __future__ import annotations

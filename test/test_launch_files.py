@@ -1,3 +1,5 @@
+# Copyright 2026 The sspinnpose_ros authors
+# SPDX-License-Identifier: Apache-2.0
 """The launch files: what can be said without ROS, and against the launch API where it is."""
 
 import ast

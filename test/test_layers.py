@@ -1,3 +1,5 @@
+# Copyright 2026 The sspinnpose_ros authors
+# SPDX-License-Identifier: Apache-2.0
 """Imports point one way: core <- training, evaluation, bags <- ros, cli."""
 
 from __future__ import annotations

@@ -1,3 +1,6 @@
+# Copyright 2026 The sspinnpose_ros authors
+# SPDX-License-Identifier: Apache-2.0
+
 from functools import cache
 
 import numpy as np

@@ -1,3 +1,5 @@
+# Copyright 2026 The sspinnpose_ros authors
+# SPDX-License-Identifier: Apache-2.0
 """Check that models come back as they were written and that damage is told, not met."""
 
 import contextlib

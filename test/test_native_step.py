@@ -1,3 +1,5 @@
+# Copyright 2026 The sspinnpose_ros authors
+# SPDX-License-Identifier: Apache-2.0
 """Hold the step in C against the functions in Python that say what is right."""
 
 from __future__ import annotations

@@ -1,3 +1,5 @@
+# Copyright 2026 The sspinnpose_ros authors
+# SPDX-License-Identifier: Apache-2.0
 """Run the node as users do: its own process, real topics, services and parameters."""
 
 from __future__ import annotations

@@ -1,3 +1,5 @@
+# Copyright 2026 The sspinnpose_ros authors
+# SPDX-License-Identifier: Apache-2.0
 """Calibrate the real node over its services, save, restart, and estimate without calibrating."""
 
 from __future__ import annotations
@@ -152,5 +154,7 @@ def test_a_file_of_another_version_stops_the_start(domain: int, tmp_path: Path) 
     path.write_text(f'format: {FORMAT}\nversion: {VERSION + 1}\n')
     with estimator_process(domain, {**parameters(tmp_path), 'calibration': path}) as node:
         assert node.wait() == 1, node.log
-    assert f'version is {VERSION + 1}, expected {VERSION}' in node.log
+    assert (
+        f'version is {VERSION + 1}, expected 1 or {VERSION}; a newer release made it' in node.log
+    )
     assert 'Traceback' not in node.log

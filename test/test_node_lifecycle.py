@@ -1,3 +1,5 @@
+# Copyright 2026 The sspinnpose_ros authors
+# SPDX-License-Identifier: Apache-2.0
 """The node from its start to its end: rounds without leaks, parameters, QoS, clocks."""
 
 from __future__ import annotations

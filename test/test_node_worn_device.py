@@ -1,3 +1,5 @@
+# Copyright 2026 The sspinnpose_ros authors
+# SPDX-License-Identifier: Apache-2.0
 """Wear a device with the real node: its torque over a real topic, the shares over two others."""
 
 from __future__ import annotations

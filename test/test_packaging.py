@@ -1,3 +1,5 @@
+# Copyright 2026 The sspinnpose_ros authors
+# SPDX-License-Identifier: Apache-2.0
 """The package as rosdep, colcon and pip see it."""
 
 import ast
@@ -9,11 +11,13 @@ import subprocess
 import sys
 import zipfile
 from importlib import metadata
+from itertools import pairwise
 from pathlib import Path
 from shutil import copytree, ignore_patterns
 from xml.etree import ElementTree
 
 import pytest
+import yaml
 
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / 'sspinnpose_ros'
@@ -66,6 +70,8 @@ KEY_OF_MODULE = {
 # Modules without a rosdep key from apt: whoever imports one says what is lost without it.
 OPTIONAL_MODULES = {'mujoco', 'pinocchio', 'rosbags'}
 
+COPYRIGHT = ('Copyright 2026 The sspinnpose_ros authors', 'SPDX-License-Identifier: Apache-2.0')
+
 TF_MESSAGE_HASH = 'RIHS01_e369d0f05a23ae52508854b66f6aa0437f3449d652e8cbf22d5abe85d020f087'
 
 
@@ -111,6 +117,35 @@ def test_versions_agree(manifest, setup_arguments):
     in_package = re.search(r"^__version__ = '(.+)'$", text, re.MULTILINE).group(1)
     assert in_package == setup_arguments['version'] == manifest.findtext('version')
     assert metadata.version('sspinnpose_ros') == in_package
+
+
+def test_the_changelog_is_one_that_release_tools_read(manifest):
+    lines = (ROOT / 'CHANGELOG.rst').read_text().splitlines()
+    assert lines[:3:2] == ['^' * len(lines[1])] * 2
+    assert lines[1] == f'Changelog for package {manifest.findtext("name")}'
+    headings = [above for above, below in pairwise(lines) if set(below) == {'-'}]
+    assert headings
+    for heading in headings[headings[0] == 'Forthcoming' :]:
+        assert re.fullmatch(r'\d+\.\d+\.\d+ \(\d{4}-\d\d-\d\d\)', heading), heading
+
+
+def test_hooks_run_the_tools_of_make_lint():
+    config = yaml.safe_load((ROOT / '.pre-commit-config.yaml').read_text())
+    (repository,) = config['repos']
+    assert repository['repo'] == 'local', 'a tool from elsewhere has a version of its own'
+    tools = {hook['entry'].split(' --')[0] for hook in repository['hooks']}
+    lint = (ROOT / 'Makefile').read_text().split('lint: ', 1)[1].split('\n\n')[0]
+    wanted = re.findall(r'\$\(BIN\)/(\w+(?: \w+)?)', lint)
+    assert tools == {f'.venv/bin/{tool}' for tool in wanted}
+
+
+def test_every_source_file_begins_with_its_copyright():
+    folders = ('sspinnpose_ros', 'benchmarks', 'docs', 'launch', 'test')
+    sources = [path for name in folders for path in (ROOT / name).rglob('*') if path.is_file()]
+    for path in (ROOT / 'setup.py', *sources):
+        if path.suffix in ('.py', '.c'):
+            for line, wanted in zip(path.read_text().splitlines(), COPYRIGHT, strict=False):
+                assert wanted in line, f'{path.relative_to(ROOT)} does not begin with {wanted!r}'
 
 
 def test_dependencies_are_keys_that_rosdep_knows(manifest):

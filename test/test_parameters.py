@@ -1,3 +1,5 @@
+# Copyright 2026 The sspinnpose_ros authors
+# SPDX-License-Identifier: Apache-2.0
 """Hold the parameter table against the parameter file, the node and the docs of each entry."""
 
 from __future__ import annotations

@@ -1,3 +1,5 @@
+# Copyright 2026 The sspinnpose_ros authors
+# SPDX-License-Identifier: Apache-2.0
 """The comparison with peers names what it cannot time, and fakes nothing."""
 
 from __future__ import annotations

@@ -1,3 +1,5 @@
+# Copyright 2026 The sspinnpose_ros authors
+# SPDX-License-Identifier: Apache-2.0
 """Compare the physics with Kane's equations, which sympy derives from the segments anew."""
 
 from __future__ import annotations

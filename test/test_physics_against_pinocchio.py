@@ -1,3 +1,5 @@
+# Copyright 2026 The sspinnpose_ros authors
+# SPDX-License-Identifier: Apache-2.0
 """Compare the physics with pinocchio's, which reads the body from the package's own URDF."""
 
 from __future__ import annotations

@@ -1,3 +1,5 @@
+# Copyright 2026 The sspinnpose_ros authors
+# SPDX-License-Identifier: Apache-2.0
 """The physics keeps to mechanics: gradients, gravity, energy, symmetry, batches, scaling."""
 
 from __future__ import annotations

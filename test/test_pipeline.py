@@ -1,3 +1,5 @@
+# Copyright 2026 The sspinnpose_ros authors
+# SPDX-License-Identifier: Apache-2.0
 """Follow the estimator's state through resets, gaps and missing sensors."""
 
 from __future__ import annotations

@@ -1,3 +1,5 @@
+# Copyright 2026 The sspinnpose_ros authors
+# SPDX-License-Identifier: Apache-2.0
 """Inject wrong units into plausible signals; recorded trials must raise no alarm."""
 
 from __future__ import annotations

@@ -1,3 +1,5 @@
+# Copyright 2026 The sspinnpose_ros authors
+# SPDX-License-Identifier: Apache-2.0
 """Make the mistakes of docs/preparing_imu_data.md with the real node, and compare what it says."""
 
 from __future__ import annotations

@@ -1,3 +1,5 @@
+# Copyright 2026 The sspinnpose_ros authors
+# SPDX-License-Identifier: Apache-2.0
 """Cut gait cycles, judge an estimate, and make the page of a report."""
 
 from __future__ import annotations

@@ -1,3 +1,5 @@
+# Copyright 2026 The sspinnpose_ros authors
+# SPDX-License-Identifier: Apache-2.0
 """Run the examples of the docs that need ROS, as far as this package alone can run them."""
 
 from __future__ import annotations

@@ -1,3 +1,5 @@
+# Copyright 2026 The sspinnpose_ros authors
+# SPDX-License-Identifier: Apache-2.0
 """The security policy grants what the real node uses; nothing listens but ROS itself."""
 
 from __future__ import annotations

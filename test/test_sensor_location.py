@@ -1,3 +1,5 @@
+# Copyright 2026 The sspinnpose_ros authors
+# SPDX-License-Identifier: Apache-2.0
 """Find known sensor places again, and say so where a recording cannot tell them.
 
 `python -m pytest test/test_sensor_location.py -m slow -s` prints the errors on simulated wearers.

@@ -1,3 +1,5 @@
+# Copyright 2026 The sspinnpose_ros authors
+# SPDX-License-Identifier: Apache-2.0
 """Let a sensor of a walker fall silent and come back, with the shipped model."""
 
 from __future__ import annotations

@@ -1,3 +1,5 @@
+# Copyright 2026 The sspinnpose_ros authors
+# SPDX-License-Identifier: Apache-2.0
 """A minute of wear with faults: nothing is lost outside of them, and nothing grows.
 
 The hour is `make soak`; its figures are in docs/reliability.md.

@@ -1,3 +1,5 @@
+# Copyright 2026 The sspinnpose_ros authors
+# SPDX-License-Identifier: Apache-2.0
 """Feed made-up schedules of samples to the synchronizer."""
 
 from __future__ import annotations

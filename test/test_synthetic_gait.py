@@ -1,3 +1,5 @@
+# Copyright 2026 The sspinnpose_ros authors
+# SPDX-License-Identifier: Apache-2.0
 """Check that synthetic wearers move as mechanics allows."""
 
 import numpy as np

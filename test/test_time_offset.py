@@ -1,3 +1,5 @@
+# Copyright 2026 The sspinnpose_ros authors
+# SPDX-License-Identifier: Apache-2.0
 """Let sensors stamp early or late, and see whether the movement gives it away."""
 
 from __future__ import annotations

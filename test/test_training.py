@@ -1,3 +1,5 @@
+# Copyright 2026 The sspinnpose_ros authors
+# SPDX-License-Identifier: Apache-2.0
 """Check that training learns from physics alone, repeats itself, and can be interrupted."""
 
 from dataclasses import replace
@@ -68,7 +70,8 @@ def test_the_physics_loss_falls(tmp_path):
     assert last['specific_force'] < first['specific_force']
 
 
-def test_an_interrupted_training_goes_on_where_it_was(tmp_path, monkeypatch):
+@pytest.mark.parametrize('last', [0, 12])
+def test_an_interrupted_training_goes_on_where_it_was(last, tmp_path, monkeypatch):
     whole = train(output=tmp_path / 'whole', config=WITH_EPISODES)
     assert whole.provenance['episodes'] == 1
     monkeypatch.setattr(train_module, 'CHECKPOINTS', 4)
@@ -77,7 +80,7 @@ def test_an_interrupted_training_goes_on_where_it_was(tmp_path, monkeypatch):
 
     def save_and_stop(self, iteration):
         steps(self, iteration)
-        if iteration == 12:
+        if iteration == last:
             raise Interrupted
 
     monkeypatch.setattr(train_module._Training, '_save_checkpoint', save_and_stop)

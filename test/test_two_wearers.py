@@ -1,3 +1,5 @@
+# Copyright 2026 The sspinnpose_ros authors
+# SPDX-License-Identifier: Apache-2.0
 """Two people, two nodes, one machine: nothing of one comes out of the other."""
 
 from __future__ import annotations

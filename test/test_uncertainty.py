@@ -1,3 +1,5 @@
+# Copyright 2026 The sspinnpose_ros authors
+# SPDX-License-Identifier: Apache-2.0
 """Check that sigmas are calibrated on wearers nobody has seen, and grow with what is missing."""
 
 from __future__ import annotations

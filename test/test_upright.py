@@ -1,3 +1,5 @@
+# Copyright 2026 The sspinnpose_ros authors
+# SPDX-License-Identifier: Apache-2.0
 """Sensors that sit otherwise than their mounting says are named; walking people never are."""
 
 from __future__ import annotations

@@ -1,3 +1,5 @@
+# Copyright 2026 The sspinnpose_ros authors
+# SPDX-License-Identifier: Apache-2.0
 """The URDF is the body: masses, lengths, signs and frames, as other programs read them."""
 
 from __future__ import annotations

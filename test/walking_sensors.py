@@ -1,3 +1,5 @@
+# Copyright 2026 The sspinnpose_ros authors
+# SPDX-License-Identifier: Apache-2.0
 """Sensors on a simple walker made of smooth periodic curves, with the true mounting known."""
 
 from __future__ import annotations

@@ -1,3 +1,5 @@
+# Copyright 2026 The sspinnpose_ros authors
+# SPDX-License-Identifier: Apache-2.0
 """Open rosbag2 recordings that anyone may have written, and say in a sentence what is wrong."""
 
 from __future__ import annotations

@@ -1,3 +1,5 @@
+# Copyright 2026 The sspinnpose_ros authors
+# SPDX-License-Identifier: Apache-2.0
 """Read what torque a worn device applied from the sensor_msgs/JointState of a recording."""
 
 from __future__ import annotations

@@ -1,3 +1,5 @@
+# Copyright 2026 The sspinnpose_ros authors
+# SPDX-License-Identifier: Apache-2.0
 """Read the IMU messages of a rosbag2 recording as a stream."""
 
 from __future__ import annotations

@@ -1,3 +1,5 @@
+# Copyright 2026 The sspinnpose_ros authors
+# SPDX-License-Identifier: Apache-2.0
 """Write IMU samples as a rosbag2 recording."""
 
 from __future__ import annotations

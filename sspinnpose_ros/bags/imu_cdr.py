@@ -1,3 +1,5 @@
+# Copyright 2026 The sspinnpose_ros authors
+# SPDX-License-Identifier: Apache-2.0
 """Read sensor_msgs/Imu from its bytes, many messages at once."""
 
 from __future__ import annotations

@@ -1,3 +1,5 @@
+# Copyright 2026 The sspinnpose_ros authors
+# SPDX-License-Identifier: Apache-2.0
 """Read how late estimates were from the /diagnostics of a recorded node."""
 
 from __future__ import annotations

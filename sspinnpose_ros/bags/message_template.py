@@ -1,3 +1,5 @@
+# Copyright 2026 The sspinnpose_ros authors
+# SPDX-License-Identifier: Apache-2.0
 """Serialise many like messages by filling numbers into the bytes of one."""
 
 from __future__ import annotations

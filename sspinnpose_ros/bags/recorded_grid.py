@@ -1,3 +1,5 @@
+# Copyright 2026 The sspinnpose_ros authors
+# SPDX-License-Identifier: Apache-2.0
 """Read a recording onto one grid, for work that looks at all of it at once."""
 
 from __future__ import annotations

@@ -1,3 +1,5 @@
+# Copyright 2026 The sspinnpose_ros authors
+# SPDX-License-Identifier: Apache-2.0
 """Find the mounting of the sensors from a recording."""
 
 from __future__ import annotations

@@ -1,3 +1,5 @@
+# Copyright 2026 The sspinnpose_ros authors
+# SPDX-License-Identifier: Apache-2.0
 """Run the node's pipeline over a recording and write what comes out."""
 
 from __future__ import annotations

@@ -1,3 +1,5 @@
+# Copyright 2026 The sspinnpose_ros authors
+# SPDX-License-Identifier: Apache-2.0
 """Keep angles, moments and forces over time in npz files, references and estimates alike."""
 
 from __future__ import annotations

@@ -1,3 +1,5 @@
+# Copyright 2026 The sspinnpose_ros authors
+# SPDX-License-Identifier: Apache-2.0
 """Write estimates as the node publishes them, into a rosbag2 recording.
 
 Markers and /diagnostics are left out: the first repeat what frames and wrenches say, the second

@@ -1,3 +1,5 @@
+# Copyright 2026 The sspinnpose_ros authors
+# SPDX-License-Identifier: Apache-2.0
 """Serialise the verdict on an estimate as diagnostic_msgs/DiagnosticStatus, byte by byte.
 
 Its values are `stamp` (s, that of the estimate or the last one), `age_ms` (stamp to publication),

@@ -1,3 +1,5 @@
+# Copyright 2026 The sspinnpose_ros authors
+# SPDX-License-Identifier: Apache-2.0
 """Refuse recordings with sensors too slow, stuck or on another clock, while they stream by."""
 
 from __future__ import annotations

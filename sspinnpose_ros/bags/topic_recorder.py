@@ -1,3 +1,5 @@
+# Copyright 2026 The sspinnpose_ros authors
+# SPDX-License-Identifier: Apache-2.0
 """Write serialized messages of any topic into a rosbag2 recording."""
 
 from __future__ import annotations

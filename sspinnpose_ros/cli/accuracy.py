@@ -1,8 +1,9 @@
+# Copyright 2026 The sspinnpose_ros authors
+# SPDX-License-Identifier: Apache-2.0
 """Give the sub-command that scores every trial of a folder."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
@@ -13,6 +14,8 @@ from typing import TYPE_CHECKING, TypeVar
 
 import click
 
+from sspinnpose_ros.cli.json_file import json_option, write_json
+from sspinnpose_ros.cli.progress import progress_bar, say
 from sspinnpose_ros.core.conventions import SENSOR_SETS
 
 if TYPE_CHECKING:
@@ -95,13 +98,7 @@ def _parse_adapted(
     type=click.Path(path_type=Path),
     help='Put the facts of the first model between the markers of this model card.',
 )
-@click.option(
-    '--json',
-    'json_path',
-    metavar='FILE',
-    type=click.Path(path_type=Path),
-    help='Write all scores to this file; an older one is replaced.',
-)
+@json_option('Write all scores to this file; an older one is replaced.')
 def accuracy(
     data_path: Path,
     models: tuple[str, ...],
@@ -152,13 +149,21 @@ def accuracy(
     for name in adapted.values():
         load_model(name)
     sensor_sets = list(SENSOR_SETS) if sparse else [ALL]
-    with _processes(jobs) as each_of:
+    with _processes(jobs) as run_each:
         results = AccuracyResults(
             models=scored,
             trials=_score_trials(
-                found, models=models, adapted=adapted, sensor_sets=sensor_sets, each_of=each_of
+                found,
+                models=models,
+                adapted=adapted,
+                sensor_sets=sensor_sets,
+                each_of=_with_bar(run_each, label='recorded trials'),
             ),
-            **_score_synthetic(diverse_size, models=models, each_of=each_of),
+            **_score_synthetic(
+                diverse_size,
+                models=models,
+                each_of=_with_bar(run_each, label='synthetic wearers'),
+            ),
         )
     tables = accuracy_tables(results)
     if docs_path is not None:
@@ -173,10 +178,8 @@ def accuracy(
                 model_card.replace_facts(documents[card_path], facts, name=str(card_path))
             )
     if json_path is not None:
-        with file_beside(json_path, overwrite=True) as partial_path:
-            targets = [vars(row) | {'verdict': row.verdict} for row in target_rows(results)]
-            scores = results.as_json() | {'targets': targets}
-            partial_path.write_text(json.dumps(scores, indent=2) + '\n')
+        targets = [vars(row) | {'verdict': row.verdict} for row in target_rows(results)]
+        write_json(json_path, results.as_json() | {'targets': targets}, overwrite=True)
     if docs_path is None:
         click.echo(tables)
 
@@ -201,7 +204,7 @@ def _score_trials(
         trials.append(scores)
         shipped = scores.ours[ALL][0]
         reached = {name: number(shipped, name) for name in QUANTITIES}
-        click.echo(
+        say(
             f'{scores.trial}: '
             + ', '.join(
                 f'{name} {value:.2f} {QUANTITIES[name][1]}'
@@ -258,6 +261,16 @@ def _score_synthetic(
         f'synthetic wearers: {len(scores["diverse"])} unusual, {len(scores["usual"])} usual'
     )
     return scores
+
+
+def _with_bar(each_of: EachOf[Item, Scored], *, label: str) -> EachOf[Item, Scored]:
+    def each(work: Callable[[Item], Scored], items: Sequence[Item]) -> Iterator[Scored]:
+        with progress_bar(label=label, total=len(items)) as progress:
+            for scored in each_of(work, items):
+                yield scored
+                progress(1)
+
+    return each
 
 
 @contextmanager

@@ -1,3 +1,5 @@
+# Copyright 2026 The sspinnpose_ros authors
+# SPDX-License-Identifier: Apache-2.0
 """Score the diverse synthetic wearers with models, the classical estimator and a mean gait."""
 
 from __future__ import annotations

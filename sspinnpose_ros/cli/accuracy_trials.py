@@ -1,3 +1,5 @@
+# Copyright 2026 The sspinnpose_ros authors
+# SPDX-License-Identifier: Apache-2.0
 """Score one recorded trial with models, sensor sets and the classical estimator."""
 
 from __future__ import annotations

@@ -1,8 +1,9 @@
+# Copyright 2026 The sspinnpose_ros authors
+# SPDX-License-Identifier: Apache-2.0
 """Give the sub-command that measures speed."""
 
 from __future__ import annotations
 
-import json
 import os
 import tempfile
 import time
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from sspinnpose_ros.cli.json_file import json_option, write_json
 from sspinnpose_ros.cli.options import FiniteRange, model_option, overwrite_option
 
 if TYPE_CHECKING:
@@ -29,6 +31,9 @@ PAPER_STEP_S = 3.5e-3
 
 RATE_HZ = 100.0
 BATCH, LENGTH = 256, 100
+PARTS = 7
+"""Of a measurement without the node."""
+
 ORIGIN_NS = 1_700_000_000_000_000_000
 
 
@@ -61,13 +66,7 @@ ORIGIN_NS = 1_700_000_000_000_000_000
     type=FiniteRange(2.0, 3600.0),
     help='How long to play at each rate with --node [s].',
 )
-@click.option(
-    '--json',
-    'json_path',
-    metavar='FILE',
-    type=click.Path(path_type=Path),
-    help='Write the numbers to this file as well.',
-)
+@json_option('Write the numbers to this file as well.')
 @overwrite_option
 def bench(
     model_path: str,
@@ -87,8 +86,9 @@ def bench(
     """
     for name in THREAD_VARIABLES:
         os.environ.setdefault(name, '1')
-    from sspinnpose_ros.cli.bench_node import measure_node, node_table
-    from sspinnpose_ros.core.atomic_output import file_beside, require_free
+    from sspinnpose_ros.cli.bench_node import PAUSE_S, RATES_HZ, measure_node, node_table
+    from sspinnpose_ros.cli.progress import progress_bar
+    from sspinnpose_ros.core.atomic_output import require_free
     from sspinnpose_ros.core.estimator import Estimator
     from sspinnpose_ros.core.model_file import load_model
     from sspinnpose_ros.core.mounting import aligned_mounting
@@ -98,10 +98,11 @@ def bench(
     if json_path is not None:
         require_free(json_path, overwrite=overwrite)
     if node:
-        found = measure_node(model_path, seconds=node_seconds)
+        total = round(len(RATES_HZ) * (node_seconds + PAUSE_S))
+        with progress_bar(label='measuring the node', total=total) as progress:
+            found = measure_node(model_path, seconds=node_seconds, progress=progress)
         if json_path is not None:
-            with file_beside(json_path, overwrite=overwrite) as partial:
-                partial.write_text(json.dumps({'node': found}, indent=2) + '\n')
+            write_json(json_path, {'node': found}, overwrite=overwrite)
         click.echo(node_table(found))
         return
     mounting = aligned_mounting()
@@ -109,25 +110,32 @@ def bench(
     subject = make_subject(mass_kg=75.0, height_m=1.75, sensor_axes='aligned')
     estimator = Estimator(model=model, subject=subject, mounting=mounting)
     results: dict[str, float] = {}
-    _note(results, 'step', _time_step(estimator, repeats=repeats))
-    if estimator.steps_in_c:
-        os.environ[SWITCH] = '0'
-        plain = Estimator(model=model, subject=subject, mounting=mounting)
-        del os.environ[SWITCH]
-        _note(results, 'python_step', _time_step(plain, repeats=repeats))
-    _note(results, 'numpy_network', _time_network(estimator, repeats=repeats))
-    _note(results, 'synchronizer', _time_synchronizer(repeats=repeats))
-    for name, timing in _time_dynamics(estimator.body, repeats=repeats).items():
-        _note(results, f'dynamics_{name}', timing)
-    results.update(_time_offline(estimator, mounting=mounting, seconds=seconds))
-    if not no_training:
-        timing = _time_physics(repeats=max(10, repeats // 200))
-        _note(results, 'physics_batch', timing)
-        results['physics_samples_per_s'] = BATCH * LENGTH / timing.p50
+    with progress_bar(label='measuring', total=PARTS) as progress:
+        _note(results, 'step', _time_step(estimator, repeats=repeats))
+        progress(1)
+        if estimator.steps_in_c:
+            os.environ[SWITCH] = '0'
+            plain = Estimator(model=model, subject=subject, mounting=mounting)
+            del os.environ[SWITCH]
+            _note(results, 'python_step', _time_step(plain, repeats=repeats))
+        progress(1)
+        _note(results, 'numpy_network', _time_network(estimator, repeats=repeats))
+        progress(1)
+        _note(results, 'synchronizer', _time_synchronizer(repeats=repeats))
+        progress(1)
+        for name, timing in _time_dynamics(estimator.body, repeats=repeats).items():
+            _note(results, f'dynamics_{name}', timing)
+        progress(1)
+        results.update(_time_offline(estimator, mounting=mounting, seconds=seconds))
+        progress(1)
+        if not no_training:
+            timing = _time_physics(repeats=max(10, repeats // 200))
+            _note(results, 'physics_batch', timing)
+            results['physics_samples_per_s'] = BATCH * LENGTH / timing.p50
+        progress(1)
     results.update(_ratios(results))
     if json_path is not None:
-        with file_beside(json_path, overwrite=overwrite) as partial:
-            partial.write_text(json.dumps(results, indent=2) + '\n')
+        write_json(json_path, results, overwrite=overwrite)
     click.echo(_table(results))
 
 

@@ -1,10 +1,12 @@
+# Copyright 2026 The sspinnpose_ros authors
+# SPDX-License-Identifier: Apache-2.0
 """Measure the node from message to message, with its inputs from another process."""
 
 from __future__ import annotations
 
 import json
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +14,9 @@ from sspinnpose_ros.core.errors import UserError
 
 RATES_HZ = (200.0, 400.0, 1000.0)
 SLACK_S = 60.0
+PAUSE_S = 3.0
+"""Between two rates, with the start of the node."""
+
 LOOK_S = 0.2
 BAR = 50
 EDGES_MS = (0.0, 0.25, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0, 5.0, 10.0, 20.0, 50.0)
@@ -22,7 +27,11 @@ class BenchError(UserError):
 
 
 def measure_node(
-    model: str, *, seconds: float, rates_hz: Sequence[float] = RATES_HZ
+    model: str,
+    *,
+    seconds: float,
+    rates_hz: Sequence[float] = RATES_HZ,
+    progress: Callable[[int], None] | None = None,
 ) -> list[dict[str, Any]]:
     """Run the estimator node and a process that plays seven sensors to it.
 
@@ -30,6 +39,7 @@ def measure_node(
         model: folder of the model, or 'default'.
         seconds: how long to play at each rate, s.
         rates_hz: of the sensors, one after the other, Hz.
+        progress: called with the seconds since the last call, at most those it will take.
 
     Returns:
         What `ros.latency_probe` found at each rate.
@@ -73,9 +83,15 @@ def measure_node(
             with child_process(
                 'latency probe', ['sspinnpose_ros.ros.latency_probe', *options], env=env
             ) as probe:
-                end = time.monotonic() + len(rates_hz) * (seconds + 3.0) + SLACK_S
+                needed_s = len(rates_hz) * (seconds + PAUSE_S)
+                begin, told_s = time.monotonic(), 0
+                end = begin + needed_s + SLACK_S
                 while len(found) < len(rates_hz):
                     time.sleep(LOOK_S)
+                    past_s = int(min(time.monotonic() - begin, needed_s))
+                    if progress is not None and past_s > told_s:
+                        progress(past_s - told_s)
+                        told_s = past_s
                     ended = probe.code is not None
                     found += [json.loads(line) for line in probe.lines() if line[:1] == '{']
                     node.lines()

@@ -1,3 +1,5 @@
+# Copyright 2026 The sspinnpose_ros authors
+# SPDX-License-Identifier: Apache-2.0
 """Give the sub-command that finds how the sensors sit."""
 
 from __future__ import annotations
@@ -7,6 +9,7 @@ from pathlib import Path
 
 import click
 
+from sspinnpose_ros.cli.json_file import json_option, write_json
 from sspinnpose_ros.cli.options import (
     bag_argument,
     output_option,
@@ -27,6 +30,7 @@ from sspinnpose_ros.cli.options import (
 @time_offset_option
 @skip_bad_samples_option
 @output_option(metavar='CALIBRATION.yaml', text='File to write.')
+@json_option('Write the calibration and its verdict to this file as well.')
 @overwrite_option
 def calibrate(
     bag_path: Path,
@@ -36,6 +40,7 @@ def calibrate(
     time_offset_s: Mapping[str, float],
     skip_bad_samples: bool,
     output: Path,
+    json_path: Path | None,
     overwrite: bool,
 ) -> None:
     """Find how the sensors sit on the segments, from walking and any quiet standing.
@@ -48,10 +53,12 @@ def calibrate(
     from sspinnpose_ros.bags.recording_calibration import calibrate_recording
     from sspinnpose_ros.bags.trial import find_trial, subject_of
     from sspinnpose_ros.core.atomic_output import require_free
-    from sspinnpose_ros.core.calibration_file import save_calibration
+    from sspinnpose_ros.core.calibration_file import calibration_to_mapping, save_calibration
     from sspinnpose_ros.core.conventions import OPTIONAL_SENSORS
 
-    require_free(output, overwrite=overwrite)
+    for path in (output, json_path):
+        if path is not None:
+            require_free(path, overwrite=overwrite)
     trial = find_trial(bag_path)
     with open_imu_bag(trial.bag, sensors=sensors, topics=topics) as bag:
         ignored = [sensor for sensor in bag.sensors if sensor in OPTIONAL_SENSORS]
@@ -64,6 +71,8 @@ def calibrate(
             time_offset_s=time_offset_s,
         )
     save_calibration(output, calibration)
+    if json_path is not None:
+        write_json(json_path, calibration_to_mapping(calibration), overwrite=overwrite)
     for sentence in calibration.sentences:
         click.echo(sentence)
     for sensor in ignored:

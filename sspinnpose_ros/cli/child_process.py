@@ -1,3 +1,5 @@
+# Copyright 2026 The sspinnpose_ros authors
+# SPDX-License-Identifier: Apache-2.0
 """Run other programs beside a command and never leave one behind."""
 
 from __future__ import annotations

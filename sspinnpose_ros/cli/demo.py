@@ -1,3 +1,5 @@
+# Copyright 2026 The sspinnpose_ros authors
+# SPDX-License-Identifier: Apache-2.0
 """Give the sub-command that shows the estimator node at work, without hardware."""
 
 from __future__ import annotations
@@ -64,7 +66,7 @@ class Source:
     reference: Mapping[str, np.ndarray] | None
 
 
-@click.command()
+@click.command(short_help='Show the live estimator at work, without hardware.')
 @click.option(
     '--bag',
     'bag_path',

@@ -1,12 +1,16 @@
+# Copyright 2026 The sspinnpose_ros authors
+# SPDX-License-Identifier: Apache-2.0
 """Give the sub-command that runs the node's pipeline over a recording."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 
 import click
 
+from sspinnpose_ros.cli.json_file import json_option, write_json
 from sspinnpose_ros.cli.options import (
     FiniteRange,
     bag_argument,
@@ -42,6 +46,7 @@ RESULT = ('bag', 'estimate.npz', 'subject.yaml', 'calibration.yaml')
 @exo_options
 @skip_bad_samples_option
 @output_option(metavar='OUT', text='Folder to make: bag/ (rosbag2) and estimate.npz.')
+@json_option('Write counts, times, remarks and the calibration made to this file as well.')
 @overwrite_option
 def estimate(
     bag_path: Path,
@@ -57,6 +62,7 @@ def estimate(
     no_exo: bool,
     skip_bad_samples: bool,
     output: Path,
+    json_path: Path | None,
     overwrite: bool,
 ) -> None:
     """Estimate joint angles, moments and ground reaction forces from a recording.
@@ -73,13 +79,15 @@ def estimate(
     from sspinnpose_ros.bags.trial import find_trial, subject_of
     from sspinnpose_ros.cli.progress import progress_bar
     from sspinnpose_ros.core.atomic_output import folder_beside, require_free
-    from sspinnpose_ros.core.calibration_file import save_calibration
+    from sspinnpose_ros.core.calibration_file import calibration_to_mapping, save_calibration
     from sspinnpose_ros.core.conventions import OPTIONAL_SENSORS, SENSORS
     from sspinnpose_ros.core.estimator import Estimator
     from sspinnpose_ros.core.model_file import load_model
     from sspinnpose_ros.core.subject import save_subject
 
-    require_free(output, overwrite=overwrite)
+    for path in (output, json_path):
+        if path is not None:
+            require_free(path, overwrite=overwrite)
     trial = find_trial(bag_path)
     used = sensors or SENSORS
     remarks: list[str] = []
@@ -152,3 +160,14 @@ def estimate(
             )
     for remark in remarks:
         click.echo(remark)
+    if json_path is not None:
+        write_json(
+            json_path,
+            {
+                **asdict(summary),
+                'realtime_factor': summary.realtime_factor,
+                'remarks': remarks,
+                'calibration': found.calibration and calibration_to_mapping(found.calibration),
+            },
+            overwrite=overwrite,
+        )

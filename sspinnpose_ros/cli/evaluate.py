@@ -1,13 +1,15 @@
+# Copyright 2026 The sspinnpose_ros authors
+# SPDX-License-Identifier: Apache-2.0
 """Give the sub-command that scores an estimate."""
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from sspinnpose_ros.cli.json_file import json_option, write_json
 from sspinnpose_ros.cli.options import FiniteRange, overwrite_option
 
 if TYPE_CHECKING:
@@ -32,13 +34,7 @@ if TYPE_CHECKING:
     type=FiniteRange(min=0.0),
     help='Start of the recording that is not scored.',
 )
-@click.option(
-    '--json',
-    'json_path',
-    metavar='FILE',
-    type=click.Path(path_type=Path),
-    help='Write the scores to this file as well.',
-)
+@json_option('Write the scores to this file as well.')
 @overwrite_option
 def evaluate(
     estimate_path: Path,
@@ -57,7 +53,7 @@ def evaluate(
     trial folder, and OUT an npz file.
     """
     from sspinnpose_ros.bags.reference import load_reference, net_moments
-    from sspinnpose_ros.core.atomic_output import file_beside, require_free
+    from sspinnpose_ros.core.atomic_output import require_free
     from sspinnpose_ros.core.errors import RecordingError
     from sspinnpose_ros.evaluation import metrics
 
@@ -81,8 +77,7 @@ def evaluate(
             f'{skip_seconds:g} s, expected an overlap; check that they belong to one recording.'
         )
     if json_path is not None:
-        with file_beside(json_path, overwrite=overwrite) as partial:
-            partial.write_text(json.dumps(metrics.as_json(result), indent=2) + '\n')
+        write_json(json_path, metrics.as_json(result), overwrite=overwrite)
     click.echo(metrics.as_table(result))
 
 

@@ -1,3 +1,5 @@
+# Copyright 2026 The sspinnpose_ros authors
+# SPDX-License-Identifier: Apache-2.0
 """Give the sub-command that finds where the sensors sit, with frozen weights."""
 
 from __future__ import annotations
@@ -8,6 +10,7 @@ from pathlib import Path
 
 import click
 
+from sspinnpose_ros.cli.json_file import json_option, write_json
 from sspinnpose_ros.cli.options import (
     bag_argument,
     calibration_option,
@@ -37,6 +40,7 @@ from sspinnpose_ros.cli.options import (
     type=click.Path(path_type=Path),
     help='Draw found against assumed positions on the body.',
 )
+@json_option('Write what was found of each sensor to this file as well.')
 @overwrite_option
 def locate_sensors(
     bag_path: Path,
@@ -48,6 +52,7 @@ def locate_sensors(
     skip_bad_samples: bool,
     output: Path,
     plot_path: Path | None,
+    json_path: Path | None,
     overwrite: bool,
 ) -> None:
     """Find where each sensor sits on its segment, and how it is turned in the sagittal plane.
@@ -68,14 +73,14 @@ def locate_sensors(
     from sspinnpose_ros.core.errors import OutputError
     from sspinnpose_ros.core.estimator import Estimator
     from sspinnpose_ros.core.model_file import load_model
-    from sspinnpose_ros.core.sensor_location_file import save_locations
+    from sspinnpose_ros.core.sensor_location_file import locations_to_mapping, save_locations
 
     if plot_path is not None and find_spec('matplotlib') is None:
         raise OutputError(
             f'{plot_path} cannot be drawn (matplotlib is not installed), expected it for --plot; '
             'install it or leave --plot out.'
         )
-    for path in (output, plot_path):
+    for path in (output, plot_path, json_path):
         if path is not None:
             require_free(path, overwrite=overwrite)
     trial = find_trial(bag_path)
@@ -120,6 +125,8 @@ def locate_sensors(
         locations,
         notes={'source': f'located by sspinnpose in {bag_path.name} with the model {model_path}'},
     )
+    if json_path is not None:
+        write_json(json_path, locations_to_mapping(locations), overwrite=overwrite)
     for name, location in locations.sensors.items():
         click.echo(sensor_location.describe(name, location))
     for remark in remarks:

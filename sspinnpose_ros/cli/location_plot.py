@@ -1,3 +1,5 @@
+# Copyright 2026 The sspinnpose_ros authors
+# SPDX-License-Identifier: Apache-2.0
 """Draw where sensors were found against where they were assumed, on the body."""
 
 from __future__ import annotations

@@ -1,7 +1,10 @@
+# Copyright 2026 The sspinnpose_ros authors
+# SPDX-License-Identifier: Apache-2.0
 """Gather the sub-commands and turn a user's mistakes into one sentence each."""
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 from types import FrameType
@@ -12,6 +15,7 @@ from sspinnpose_ros import __version__
 from sspinnpose_ros.cli.accuracy import accuracy
 from sspinnpose_ros.cli.bench import bench
 from sspinnpose_ros.cli.calibrate import calibrate
+from sspinnpose_ros.cli.completion import completion
 from sspinnpose_ros.cli.demo import demo
 from sspinnpose_ros.cli.estimate import estimate
 from sspinnpose_ros.cli.evaluate import evaluate
@@ -26,13 +30,17 @@ INTERRUPTED = 130
 TERMINATED = 143
 
 
-@click.group(context_settings={'help_option_names': ['-h', '--help'], 'max_content_width': 99})
+@click.group(
+    context_settings={'help_option_names': ['-h', '--help'], 'max_content_width': 99},
+    epilog='Exit codes: 0 done, 2 a mistake in input or options (one sentence says which), 130 '
+    'stopped with Ctrl-C, 143 stopped with SIGTERM. Colours show on a terminal only, and not '
+    'where NO_COLOR is set.',
+)
 @click.version_option(__version__, prog_name='sspinnpose')
 def sspinnpose() -> None:
     """Turn body-worn IMUs into joint angles, joint moments and ground reaction forces.
 
-    Exit codes: 0 done, 2 a mistake in input or options (one sentence says which), 130 stopped
-    with Ctrl-C. Results are moved into place when they are complete.
+    Results are moved into place when they are complete. Every command has a --help.
     """
 
 
@@ -47,6 +55,7 @@ for command in (
     accuracy,
     bench,
     demo,
+    completion,
 ):
     sspinnpose.add_command(command)
 
@@ -60,20 +69,25 @@ def main() -> None:
         click.echo('stopped', err=True)
         code = INTERRUPTED
     except UserError as error:
-        click.echo(f'Error: {error}', err=True)
+        _complain(str(error))
         code = MISTAKE
     except click.ClickException as error:
         error.show()
         code = error.exit_code
     except OSError as error:
         place = f'{error.filename} ' if error.filename else 'A file '
-        click.echo(
-            f'Error: {place}cannot be read or written ({error.strerror or error}), expected '
-            'access to it; check the path, its permissions and the free space.',
-            err=True,
+        _complain(
+            f'{place}cannot be read or written ({error.strerror or error}), expected '
+            'access to it; check the path, its permissions and the free space.'
         )
         code = MISTAKE
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def _complain(sentence: str) -> None:
+    # click leaves colours out where stderr is no terminal.
+    color = False if os.environ.get('NO_COLOR') else None
+    click.echo(f'{click.style("Error:", fg="red", bold=True)} {sentence}', err=True, color=color)
 
 
 def _terminate(signal_number: int, frame: FrameType | None) -> None:

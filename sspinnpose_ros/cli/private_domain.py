@@ -1,3 +1,5 @@
+# Copyright 2026 The sspinnpose_ros authors
+# SPDX-License-Identifier: Apache-2.0
 """Keep a group of ROS processes to themselves on this machine."""
 
 from __future__ import annotations

@@ -1,3 +1,5 @@
+# Copyright 2026 The sspinnpose_ros authors
+# SPDX-License-Identifier: Apache-2.0
 """Show how far long work is, on a terminal only."""
 
 from __future__ import annotations
@@ -7,6 +9,13 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import click
+
+
+def say(text: str) -> None:
+    """Print a line on stdout; a bar that is being drawn gives way and comes back below it."""
+    if sys.stderr.isatty():
+        click.echo('\r\x1b[K', nl=False, err=True)
+    click.echo(text)
 
 
 @contextmanager

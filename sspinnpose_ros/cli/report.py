@@ -1,15 +1,18 @@
+# Copyright 2026 The sspinnpose_ros authors
+# SPDX-License-Identifier: Apache-2.0
 """Give the sub-command that makes one page of an estimate."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from sspinnpose_ros.cli.json_file import json_option, write_json
 from sspinnpose_ros.cli.options import output_option, overwrite_option
 
 if TYPE_CHECKING:
@@ -69,12 +72,14 @@ class Content:
     help='Mass and height for N m/kg, BWBH% and %BW. Default: subject.yaml in OUT.',
 )
 @output_option(metavar='REPORT.html', text='Page to write.')
+@json_option('Write the verdict, and the numbers of steps and speed, to this file as well.')
 @overwrite_option
 def report(
     estimate_path: Path,
     reference_path: Path | None,
     subject_path: Path | None,
     output: Path,
+    json_path: Path | None,
     overwrite: bool,
 ) -> None:
     """Make one self-contained HTML page of what `estimate` or `demo` wrote to OUT.
@@ -87,15 +92,20 @@ def report(
     from sspinnpose_ros.core.atomic_output import file_beside, require_free
     from sspinnpose_ros.core.errors import OutputError
 
-    require_free(output, overwrite=overwrite)
+    for path in (output, json_path):
+        if path is not None:
+            require_free(path, overwrite=overwrite)
     if find_spec('matplotlib') is None:
         raise OutputError(
             f'{output} cannot be drawn (matplotlib is not installed), expected it for the charts '
             'of a report; install matplotlib.'
         )
-    text = report_page(_load(estimate_path, reference_path, subject_path))
+    content = _load(estimate_path, reference_path, subject_path)
+    text = report_page(content)
     with file_beside(output, overwrite=overwrite) as partial:
         partial.write_text(text, encoding='utf-8')
+    if json_path is not None:
+        write_json(json_path, report_numbers(content), overwrite=overwrite)
     click.echo(f'{output}: {len(text.encode()) / 1e6:.1f} MB, one file that loads nothing.')
 
 
@@ -171,6 +181,17 @@ def report_page(content: Content) -> str:
         sections=sections,
         footer=f'Made by sspinnpose {__version__}. Not a medical device: not for diagnosis.',
     )
+
+
+def report_numbers(content: Content) -> dict[str, Any]:
+    """Return the verdict, and the numbers of steps and speed, as plain values by name."""
+    from sspinnpose_ros.evaluation.estimate_health import estimate_health
+    from sspinnpose_ros.evaluation.gait_cycles import find_strides, gait_timing
+
+    strides = find_strides(content.estimate, mass_kg=content.subject.mass_kg)
+    timing = gait_timing(strides, estimate=content.estimate)
+    health = estimate_health(content.estimate, calibration=content.calibration, gait=timing.gait)
+    return {**asdict(health), 'gait': timing.gait, **asdict(timing)}
 
 
 def _scores(content: Content) -> Evaluation | None:

@@ -1,3 +1,5 @@
+# Copyright 2026 The sspinnpose_ros authors
+# SPDX-License-Identifier: Apache-2.0
 """Draw the charts of a report as SVG that takes its colours from the page."""
 
 from __future__ import annotations

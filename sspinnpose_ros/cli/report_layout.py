@@ -1,3 +1,5 @@
+# Copyright 2026 The sspinnpose_ros authors
+# SPDX-License-Identifier: Apache-2.0
 """Lay a report out as one HTML page that loads nothing."""
 
 from __future__ import annotations

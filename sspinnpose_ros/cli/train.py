@@ -1,3 +1,5 @@
+# Copyright 2026 The sspinnpose_ros authors
+# SPDX-License-Identifier: Apache-2.0
 """Give the sub-command that trains the network."""
 
 from __future__ import annotations
@@ -92,7 +94,7 @@ def train(
 
     from sspinnpose_ros.core.atomic_output import require_free
     from sspinnpose_ros.core.model_file import load_model
-    from sspinnpose_ros.training.train import TrainingConfig, adaptation
+    from sspinnpose_ros.training.train import TrainingConfig, adaptation, checkpoint_of
     from sspinnpose_ros.training.train import train as run_training
 
     require_free(output, overwrite=overwrite)
@@ -131,7 +133,12 @@ def train(
             )
         except KeyboardInterrupt:
             click.echo(err=True)
-            click.echo('The same command with --resume goes on from the checkpoint.', err=True)
+            click.echo(
+                'The same command with --resume goes on from the checkpoint.'
+                if checkpoint_of(output).exists()
+                else 'There is no checkpoint yet: the same command starts anew.',
+                err=True,
+            )
             raise
     found = model.provenance.get('held_out_synthetic', {})
     scores = ', '.join(f'{name} {value:.2f}' for name, value in found.items())

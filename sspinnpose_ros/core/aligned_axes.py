@@ -1,3 +1,5 @@
+# Copyright 2026 The sspinnpose_ros authors
+# SPDX-License-Identifier: Apache-2.0
 """Correct sensors whose axes are said to be aligned by what walking says of thighs and shanks."""
 
 from __future__ import annotations

@@ -1,3 +1,5 @@
+# Copyright 2026 The sspinnpose_ros authors
+# SPDX-License-Identifier: Apache-2.0
 """Let one physics code serve numpy arrays and torch tensors."""
 
 from __future__ import annotations

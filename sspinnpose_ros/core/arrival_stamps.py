@@ -1,3 +1,5 @@
+# Copyright 2026 The sspinnpose_ros authors
+# SPDX-License-Identifier: Apache-2.0
 """Stamp samples of a sensor without a clock evenly, from when they arrive."""
 
 from __future__ import annotations

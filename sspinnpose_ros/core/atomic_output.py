@@ -1,3 +1,5 @@
+# Copyright 2026 The sspinnpose_ros authors
+# SPDX-License-Identifier: Apache-2.0
 """Write results beside their place and move them there whole, so that none is half-written."""
 
 from __future__ import annotations

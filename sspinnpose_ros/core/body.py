@@ -1,3 +1,5 @@
+# Copyright 2026 The sspinnpose_ros authors
+# SPDX-License-Identifier: Apache-2.0
 """Describe a person as seven rigid segments in the sagittal plane."""
 
 from __future__ import annotations
@@ -19,7 +21,7 @@ GYRATION_FRACTION = {'pelvis': 0.496, 'thigh': 0.323, 'shank': 0.302, 'foot': 0.
 ANKLE_HEIGHT_FRACTION = 0.039
 HEEL_BEHIND_ANKLE_FRACTION = 0.06 / 1.8
 TOE_BEFORE_ANKLE_FRACTION = 0.15 / 1.8
-"""Heel and forefoot contact of the planar gait model of van den Bogert et al. (2012)."""
+"""Heel and forefoot contact of the planar gait model of van den Bogert et al. (2011)."""
 
 LENGTH_OVERRIDES = ('thigh', 'shank', 'foot', 'ankle_height')
 """Names under which a subject may give measured lengths in metres."""

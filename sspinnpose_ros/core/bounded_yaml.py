@@ -1,3 +1,5 @@
+# Copyright 2026 The sspinnpose_ros authors
+# SPDX-License-Identifier: Apache-2.0
 """Read YAML that anyone may have written, in bounded time and memory."""
 
 from __future__ import annotations

@@ -1,3 +1,5 @@
+# Copyright 2026 The sspinnpose_ros authors
+# SPDX-License-Identifier: Apache-2.0
 """Show a value from a file in a sentence, however long or odd it is."""
 
 from __future__ import annotations

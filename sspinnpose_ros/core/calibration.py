@@ -1,3 +1,5 @@
+# Copyright 2026 The sspinnpose_ros authors
+# SPDX-License-Identifier: Apache-2.0
 """Find how worn sensors sit on their segments, from walking and whatever quiet standing there is.
 
 What finds what: closure of the orientation over strides the gyro bias; the mean specific force

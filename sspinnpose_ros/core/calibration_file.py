@@ -1,3 +1,5 @@
+# Copyright 2026 The sspinnpose_ros authors
+# SPDX-License-Identifier: Apache-2.0
 """Save a calibration as versioned YAML and read it back, fully checked."""
 
 from __future__ import annotations
@@ -16,6 +18,7 @@ from sspinnpose_ros.core.brief import brief
 from sspinnpose_ros.core.calibration import GOOD, USABLE, Calibration, SensorVerdict
 from sspinnpose_ros.core.conventions import OPTIONAL_SENSORS, SENSORS
 from sspinnpose_ros.core.errors import CalibrationError
+from sspinnpose_ros.core.file_version import is_readable, version_advice
 from sspinnpose_ros.core.mounting import Mounting, SensorMounting
 from sspinnpose_ros.core.time_offset import (
     IN_TIME,
@@ -41,6 +44,17 @@ def save_calibration(path: Path, calibration: Calibration) -> None:
         OutputError: where the file cannot be written.
 
     """
+    with file_beside(path, overwrite=True) as partial:
+        partial.write_text(
+            yaml.safe_dump(
+                calibration_to_mapping(calibration), sort_keys=False, allow_unicode=True, width=99
+            ),
+            encoding='utf-8',
+        )
+
+
+def calibration_to_mapping(calibration: Calibration) -> dict[str, Any]:
+    """Return a calibration as plain values, as a calibration file holds them."""
     sensors = {}
     for name, mounting in calibration.mounting.sensors.items():
         verdict = calibration.sensors[name]
@@ -57,7 +71,7 @@ def save_calibration(path: Path, calibration: Calibration) -> None:
                 **{key: float(getattr(verdict.time_offset, key)) for key in OFFSET_NUMBERS},
                 'verdict': verdict.time_offset.verdict,
             }
-    content = {
+    return {
         'format': FORMAT,
         'version': VERSION,
         'verdict': calibration.verdict,
@@ -65,11 +79,6 @@ def save_calibration(path: Path, calibration: Calibration) -> None:
         **{key: float(getattr(calibration, key)) for key in DURATIONS},
         'sensors': sensors,
     }
-    with file_beside(path, overwrite=True) as partial:
-        partial.write_text(
-            yaml.safe_dump(content, sort_keys=False, allow_unicode=True, width=99),
-            encoding='utf-8',
-        )
 
 
 def load_calibration(path: Path) -> Calibration:
@@ -118,10 +127,12 @@ def calibration_from_mapping(content: object) -> Calibration:
             f'The format is not {FORMAT!r}, expected a file that `sspinnpose calibrate` wrote; '
             'name that file.'
         )
-    if content.get('version') not in READABLE:
+    version = content.get('version')
+    if not is_readable(version, readable=READABLE):
+        advice = version_advice(version, newest=VERSION, again='calibrate again')
         raise CalibrationError(
-            f'The version is {brief(content.get("version"))}, expected {VERSION} or before; '
-            'calibrate again with this release.'
+            f'The version is {brief(version)}, expected {" or ".join(map(str, READABLE))}; '
+            f'{advice}.'
         )
     if content.get('verdict') not in (GOOD, USABLE):
         raise CalibrationError(

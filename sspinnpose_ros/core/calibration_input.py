@@ -1,3 +1,5 @@
+# Copyright 2026 The sspinnpose_ros authors
+# SPDX-License-Identifier: Apache-2.0
 """Refuse recordings that no calibration can come from, with one sentence each."""
 
 from __future__ import annotations

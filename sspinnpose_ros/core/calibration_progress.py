@@ -1,3 +1,5 @@
+# Copyright 2026 The sspinnpose_ros authors
+# SPDX-License-Identifier: Apache-2.0
 """Tell how much of what a calibration needs the wearer has done so far."""
 
 from __future__ import annotations

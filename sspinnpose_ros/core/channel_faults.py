@@ -1,3 +1,5 @@
+# Copyright 2026 The sspinnpose_ros authors
+# SPDX-License-Identifier: Apache-2.0
 """Recognize channels that stand still or stop at the end of their range."""
 
 from __future__ import annotations

@@ -1,3 +1,5 @@
+# Copyright 2026 The sspinnpose_ros authors
+# SPDX-License-Identifier: Apache-2.0
 """Follow the heel and toe of both feet."""
 
 from __future__ import annotations

@@ -1,3 +1,5 @@
+# Copyright 2026 The sspinnpose_ros authors
+# SPDX-License-Identifier: Apache-2.0
 """Fix the names, orders, signs and frames that every other module uses.
 
 Segment frames have their origin at the proximal joint (pelvis: mid-point of the hips) and the

@@ -1,3 +1,5 @@
+# Copyright 2026 The sspinnpose_ros authors
+# SPDX-License-Identifier: Apache-2.0
 """Split a joint moment into what a worn device applies and what the person does.
 
 The estimated moment is that of everything that acts across a joint: muscles, ligaments and any

@@ -1,3 +1,5 @@
+# Copyright 2026 The sspinnpose_ros authors
+# SPDX-License-Identifier: Apache-2.0
 """Orient a walking sensor without drift: whole strides neither turn it nor accelerate it.
 
 A walker's sensor comes back to the same orientation after every stride, which gives the gyro

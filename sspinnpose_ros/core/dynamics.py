@@ -1,3 +1,5 @@
+# Copyright 2026 The sspinnpose_ros authors
+# SPDX-License-Identifier: Apache-2.0
 """Compute joint moments from motion and contact forces by planar Newton-Euler recursion."""
 
 from __future__ import annotations

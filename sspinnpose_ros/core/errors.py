@@ -1,3 +1,5 @@
+# Copyright 2026 The sspinnpose_ros authors
+# SPDX-License-Identifier: Apache-2.0
 """Name the mistakes a user can make; each message is one sentence that says what to change."""
 
 

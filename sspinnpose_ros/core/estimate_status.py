@@ -1,3 +1,5 @@
+# Copyright 2026 The sspinnpose_ros authors
+# SPDX-License-Identifier: Apache-2.0
 """Judge whether an estimate may be trusted, and say why not."""
 
 from __future__ import annotations

@@ -1,3 +1,5 @@
+# Copyright 2026 The sspinnpose_ros authors
+# SPDX-License-Identifier: Apache-2.0
 """Name what one step of the estimator leaves to the next."""
 
 from __future__ import annotations

@@ -1,3 +1,5 @@
+# Copyright 2026 The sspinnpose_ros authors
+# SPDX-License-Identifier: Apache-2.0
 """Assist with a part of an effort, and let go smoothly when it cannot be trusted any more."""
 
 from __future__ import annotations

@@ -1,3 +1,5 @@
+# Copyright 2026 The sspinnpose_ros authors
+# SPDX-License-Identifier: Apache-2.0
 """Name what can be wrong with worn sensors, and how bad it is."""
 
 from __future__ import annotations

@@ -1,3 +1,5 @@
+# Copyright 2026 The sspinnpose_ros authors
+# SPDX-License-Identifier: Apache-2.0
 """Watch the newest frames for faults, a little in every frame, and believe what lasts."""
 
 from __future__ import annotations

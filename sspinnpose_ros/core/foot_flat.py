@@ -1,3 +1,5 @@
+# Copyright 2026 The sspinnpose_ros authors
+# SPDX-License-Identifier: Apache-2.0
 """Find when a foot rests flat on the ground, and what its accelerometer does wrong then."""
 
 from __future__ import annotations

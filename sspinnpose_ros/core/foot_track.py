@@ -1,3 +1,5 @@
+# Copyright 2026 The sspinnpose_ros authors
+# SPDX-License-Identifier: Apache-2.0
 """Follow walking feet, and tell a gain of a foot's accelerometer from a bias."""
 
 from __future__ import annotations

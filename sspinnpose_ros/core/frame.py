@@ -1,3 +1,5 @@
+# Copyright 2026 The sspinnpose_ros authors
+# SPDX-License-Identifier: Apache-2.0
 """Name one instant of all sensors on the common grid."""
 
 from __future__ import annotations

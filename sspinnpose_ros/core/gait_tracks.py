@@ -1,3 +1,5 @@
+# Copyright 2026 The sspinnpose_ros authors
+# SPDX-License-Identifier: Apache-2.0
 """Follow every worn sensor along the walking direction, from the feet up, joint by joint.
 
 The feet know forward by themselves: while one stands, it has the walking speed backward relative

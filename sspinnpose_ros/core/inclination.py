@@ -1,3 +1,5 @@
+# Copyright 2026 The sspinnpose_ros authors
+# SPDX-License-Identifier: Apache-2.0
 """Track each segment's inclination causally from gyro and accelerometer."""
 
 from __future__ import annotations

@@ -1,3 +1,5 @@
+# Copyright 2026 The sspinnpose_ros authors
+# SPDX-License-Identifier: Apache-2.0
 """Recognize exchanged and reversed sensors by the joints that two segments share.
 
 Both segments of a joint move its centre, so its acceleration seen from either must agree. Where

@@ -1,3 +1,5 @@
+# Copyright 2026 The sspinnpose_ros authors
+# SPDX-License-Identifier: Apache-2.0
 """Find headings and joint centres from two segments that meet in a joint.
 
 Both segments move the centre of their common joint, so its velocity seen from either must agree.

@@ -1,3 +1,5 @@
+# Copyright 2026 The sspinnpose_ros authors
+# SPDX-License-Identifier: Apache-2.0
 """Move the planar body: positions, velocities and accelerations of every segment."""
 
 from __future__ import annotations

@@ -1,3 +1,5 @@
+# Copyright 2026 The sspinnpose_ros authors
+# SPDX-License-Identifier: Apache-2.0
 """See from walking how long thighs and shanks are, and whether that fits the stature given."""
 
 from __future__ import annotations

@@ -1,3 +1,5 @@
+# Copyright 2026 The sspinnpose_ros authors
+# SPDX-License-Identifier: Apache-2.0
 """Recognize whole legs that are named after the other side, by which way the pelvis is pushed.
 
 While one foot stands, the body is on its inner side and is pushed away from it, towards the leg

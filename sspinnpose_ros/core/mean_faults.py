@@ -1,3 +1,5 @@
+# Copyright 2026 The sspinnpose_ros authors
+# SPDX-License-Identifier: Apache-2.0
 """Recognize faults that show in the means of a sensor's signals over one stride."""
 
 from __future__ import annotations

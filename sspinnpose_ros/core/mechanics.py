@@ -1,3 +1,5 @@
+# Copyright 2026 The sspinnpose_ros authors
+# SPDX-License-Identifier: Apache-2.0
 """Work out what a claimed motion with contact forces means mechanically."""
 
 from __future__ import annotations

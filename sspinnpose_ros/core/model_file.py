@@ -1,3 +1,5 @@
+# Copyright 2026 The sspinnpose_ros authors
+# SPDX-License-Identifier: Apache-2.0
 """Store a trained network as a folder: weights.safetensors and model.json, no pickle."""
 
 from __future__ import annotations
@@ -16,6 +18,7 @@ from sspinnpose_ros.core.atomic_output import folder_beside
 from sspinnpose_ros.core.brief import brief
 from sspinnpose_ros.core.conventions import SENSORS
 from sspinnpose_ros.core.errors import ModelError
+from sspinnpose_ros.core.file_version import is_readable, version_advice
 from sspinnpose_ros.core.network_step import expected_shapes
 from sspinnpose_ros.core.uncertainty import has_head, head_shapes
 
@@ -172,11 +175,12 @@ def _read_description(folder: Path) -> dict[str, Any]:
             f'{file} does not say format = {FORMAT}, expected a sspinnpose model; '
             'choose another model.'
         )
-    if description.get('version') not in (VERSION_WITHOUT_SIGMA, VERSION):
+    version = description.get('version')
+    if not is_readable(version, readable=(VERSION_WITHOUT_SIGMA, VERSION)):
+        advice = version_advice(version, newest=VERSION, again='train the model again')
         raise ModelError(
-            f'{file} has version {brief(description.get("version"))}, expected '
-            f'{VERSION_WITHOUT_SIGMA} or {VERSION}; '
-            'train the model again with this release.'
+            f'{file} has version {brief(version)}, expected {VERSION_WITHOUT_SIGMA} or '
+            f'{VERSION}; {advice}.'
         )
     return description
 

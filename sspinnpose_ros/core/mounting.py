@@ -1,3 +1,5 @@
+# Copyright 2026 The sspinnpose_ros authors
+# SPDX-License-Identifier: Apache-2.0
 """Say how each sensor sits on its segment and turn its readings into the sagittal plane."""
 
 from __future__ import annotations

@@ -1,3 +1,5 @@
+# Copyright 2026 The sspinnpose_ros authors
+# SPDX-License-Identifier: Apache-2.0
 """Run the estimator's step in C, where the package was built with a compiler.
 
 The C code repeats what the functions of this package compute, about ten times faster; they remain

@@ -1,3 +1,5 @@
+# Copyright 2026 The sspinnpose_ros authors
+# SPDX-License-Identifier: Apache-2.0
 """Recognize signals that cannot be specific force in m/s^2 and angular rate in rad/s."""
 
 from __future__ import annotations

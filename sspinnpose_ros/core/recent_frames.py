@@ -1,3 +1,5 @@
+# Copyright 2026 The sspinnpose_ros authors
+# SPDX-License-Identifier: Apache-2.0
 """Remember the frames of the last minute, for calibration and for checking the signals."""
 
 from __future__ import annotations

@@ -1,3 +1,5 @@
+# Copyright 2026 The sspinnpose_ros authors
+# SPDX-License-Identifier: Apache-2.0
 """Follow how far each sensor's measurements are from what the estimate explains."""
 
 from __future__ import annotations

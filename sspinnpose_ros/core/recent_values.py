@@ -1,3 +1,5 @@
+# Copyright 2026 The sspinnpose_ros authors
+# SPDX-License-Identifier: Apache-2.0
 """Summarize the newest values of a measured quantity."""
 
 from __future__ import annotations

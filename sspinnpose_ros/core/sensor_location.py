@@ -1,3 +1,5 @@
+# Copyright 2026 The sspinnpose_ros authors
+# SPDX-License-Identifier: Apache-2.0
 """Find where sensors sit on their segments, given the motion that was estimated.
 
 With the weights frozen, the estimated motion says what an accelerometer anywhere on a segment

@@ -1,3 +1,5 @@
+# Copyright 2026 The sspinnpose_ros authors
+# SPDX-License-Identifier: Apache-2.0
 """Save found sensor places as a SUBJECT.yaml with evidence, and read them back, fully checked."""
 
 from __future__ import annotations
@@ -14,6 +16,7 @@ from sspinnpose_ros.core.bounded_yaml import read_yaml
 from sspinnpose_ros.core.brief import brief
 from sspinnpose_ros.core.conventions import SENSORS
 from sspinnpose_ros.core.errors import SubjectError
+from sspinnpose_ros.core.file_version import is_readable, version_advice
 from sspinnpose_ros.core.sensor_location import (
     VERDICTS,
     SensorLocation,
@@ -61,6 +64,13 @@ def save_locations(
         OutputError: where the file cannot be written.
 
     """
+    save_subject(
+        path, locations.subject, notes={**locations_to_mapping(locations), **(notes or {})}
+    )
+
+
+def locations_to_mapping(locations: SensorLocations) -> dict[str, Any]:
+    """Return what was found of each sensor as plain values, as the file holds them."""
     sensors = {}
     for name, location in locations.sensors.items():
         sensors[name] = {
@@ -74,11 +84,7 @@ def save_locations(
             },
             **{key: round(float(getattr(location, field)), 6) for field, key in NUMBERS.items()},
         }
-    save_subject(
-        path,
-        locations.subject,
-        notes={'format': FORMAT, 'version': VERSION, **(notes or {}), 'sensors': sensors},
-    )
+    return {'format': FORMAT, 'version': VERSION, 'sensors': sensors}
 
 
 def load_locations(path: Path) -> SensorLocations:
@@ -121,11 +127,10 @@ def _require_version(content: Mapping[str, Any]) -> None:
             f'the format is {brief(content.get("format"))}, expected {FORMAT!r}; name a file '
             'that `sspinnpose locate-sensors` wrote.'
         )
-    if content.get('version') != VERSION:
-        raise SubjectError(
-            f'the version is {brief(content.get("version"))}, expected {VERSION}; locate the '
-            'sensors again with this release.'
-        )
+    version = content.get('version')
+    if not is_readable(version, readable=(VERSION,)):
+        advice = version_advice(version, newest=VERSION, again='locate the sensors again')
+        raise SubjectError(f'the version is {brief(version)}, expected {VERSION}; {advice}.')
 
 
 def _location(name: str, entry: object) -> SensorLocation:

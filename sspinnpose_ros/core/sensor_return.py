@@ -1,3 +1,5 @@
+# Copyright 2026 The sspinnpose_ros authors
+# SPDX-License-Identifier: Apache-2.0
 """Decide when a sensor that was away may be used again."""
 
 from __future__ import annotations

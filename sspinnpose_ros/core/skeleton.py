@@ -1,3 +1,5 @@
+# Copyright 2026 The sspinnpose_ros authors
+# SPDX-License-Identifier: Apache-2.0
 """Say where every frame of the skeleton is: the moving ones, the soles and the sensors."""
 
 from __future__ import annotations

@@ -1,3 +1,5 @@
+# Copyright 2026 The sspinnpose_ros authors
+# SPDX-License-Identifier: Apache-2.0
 """Find quiet standing in a recording that mostly walks."""
 
 from __future__ import annotations

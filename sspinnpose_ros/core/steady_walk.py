@@ -1,3 +1,5 @@
+# Copyright 2026 The sspinnpose_ros authors
+# SPDX-License-Identifier: Apache-2.0
 """Find the stretch of steady walking that a calibration rests on."""
 
 from __future__ import annotations

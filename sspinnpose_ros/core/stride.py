@@ -1,3 +1,5 @@
+# Copyright 2026 The sspinnpose_ros authors
+# SPDX-License-Identifier: Apache-2.0
 """Find the stride period of cyclic gait and average signals over whole strides."""
 
 from __future__ import annotations

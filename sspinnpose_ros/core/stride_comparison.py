@@ -1,3 +1,5 @@
+# Copyright 2026 The sspinnpose_ros authors
+# SPDX-License-Identifier: Apache-2.0
 """Recognize what changes on a sensor in use, by comparing its strides with an earlier one.
 
 People repeat their strides. Where all sensors but one repeat theirs, what changed on that one is

@@ -1,3 +1,5 @@
+# Copyright 2026 The sspinnpose_ros authors
+# SPDX-License-Identifier: Apache-2.0
 """Cut the last whole stride out of the newest samples, however the sensors are turned."""
 
 from __future__ import annotations

@@ -1,3 +1,5 @@
+# Copyright 2026 The sspinnpose_ros authors
+# SPDX-License-Identifier: Apache-2.0
 """Describe the person who wears the sensors, as read from SUBJECT.yaml."""
 
 from __future__ import annotations

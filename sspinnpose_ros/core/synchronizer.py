@@ -1,3 +1,5 @@
+# Copyright 2026 The sspinnpose_ros authors
+# SPDX-License-Identifier: Apache-2.0
 """Bring irregular samples of many sensors onto one steady grid, with bounded waiting."""
 
 from __future__ import annotations

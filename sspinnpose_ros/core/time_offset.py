@@ -1,3 +1,5 @@
+# Copyright 2026 The sspinnpose_ros authors
+# SPDX-License-Identifier: Apache-2.0
 """Estimate from walking by how much the stamps of each sensor are early or late.
 
 Both segments that meet in a joint move the centre of that joint, so its velocity seen from either

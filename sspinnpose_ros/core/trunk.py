@@ -1,3 +1,5 @@
+# Copyright 2026 The sspinnpose_ros authors
+# SPDX-License-Identifier: Apache-2.0
 """Let the trunk keep its lean while the pelvis tilts to and fro beneath it."""
 
 from __future__ import annotations

@@ -1,3 +1,5 @@
+# Copyright 2026 The sspinnpose_ros authors
+# SPDX-License-Identifier: Apache-2.0
 """Say how far an estimate may be from the truth, one sigma each.
 
 A linear head reads the recurrent layer, which sensors are there, and how badly each has lately

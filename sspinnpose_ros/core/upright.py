@@ -1,3 +1,5 @@
+# Copyright 2026 The sspinnpose_ros authors
+# SPDX-License-Identifier: Apache-2.0
 """Recognize sensors that do not sit on their segments as their mounting says."""
 
 from __future__ import annotations

@@ -1,3 +1,5 @@
+# Copyright 2026 The sspinnpose_ros authors
+# SPDX-License-Identifier: Apache-2.0
 """Write a body as URDF, so that RViz, controllers and simulators see the same person."""
 
 from __future__ import annotations

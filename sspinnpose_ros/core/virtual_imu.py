@@ -1,3 +1,5 @@
+# Copyright 2026 The sspinnpose_ros authors
+# SPDX-License-Identifier: Apache-2.0
 """Predict what an IMU on a moving segment measures."""
 
 from __future__ import annotations

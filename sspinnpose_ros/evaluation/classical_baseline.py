@@ -1,3 +1,5 @@
+# Copyright 2026 The sspinnpose_ros authors
+# SPDX-License-Identifier: Apache-2.0
 """Estimate what we estimate without learning: inclination filters and inverse dynamics."""
 
 from __future__ import annotations

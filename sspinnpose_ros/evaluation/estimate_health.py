@@ -1,3 +1,5 @@
+# Copyright 2026 The sspinnpose_ros authors
+# SPDX-License-Identifier: Apache-2.0
 """Say in plain words how far an estimate may be trusted."""
 
 from __future__ import annotations

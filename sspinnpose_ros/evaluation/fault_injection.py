@@ -1,3 +1,5 @@
+# Copyright 2026 The sspinnpose_ros authors
+# SPDX-License-Identifier: Apache-2.0
 """Put faults into recorded signals, to show that they are found."""
 
 from __future__ import annotations

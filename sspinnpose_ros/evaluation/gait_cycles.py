@@ -1,3 +1,5 @@
+# Copyright 2026 The sspinnpose_ros authors
+# SPDX-License-Identifier: Apache-2.0
 """Cut curves over time into gait cycles at heel strikes, and average them."""
 
 from __future__ import annotations

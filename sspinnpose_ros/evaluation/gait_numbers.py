@@ -1,3 +1,5 @@
+# Copyright 2026 The sspinnpose_ros authors
+# SPDX-License-Identifier: Apache-2.0
 """Sum up an estimate in the numbers that describe a gait."""
 
 from __future__ import annotations

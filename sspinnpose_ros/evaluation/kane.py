@@ -1,3 +1,5 @@
+# Copyright 2026 The sspinnpose_ros authors
+# SPDX-License-Identifier: Apache-2.0
 """Derive the planar body's equations of motion anew, with sympy and Kane's method."""
 
 from __future__ import annotations

@@ -1,3 +1,5 @@
+# Copyright 2026 The sspinnpose_ros authors
+# SPDX-License-Identifier: Apache-2.0
 """Score found sensor positions and rotations against true ones."""
 
 from __future__ import annotations

@@ -1,3 +1,5 @@
+# Copyright 2026 The sspinnpose_ros authors
+# SPDX-License-Identifier: Apache-2.0
 """Answer with a mean gait, to find out whether a test set can be passed without measuring."""
 
 from __future__ import annotations

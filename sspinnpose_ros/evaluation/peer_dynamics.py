@@ -1,3 +1,5 @@
+# Copyright 2026 The sspinnpose_ros authors
+# SPDX-License-Identifier: Apache-2.0
 """Let pinocchio and MuJoCo do the inverse dynamics of a body, from its own URDF.
 
 Both see a skeleton in space whose root flies freely; the state lies in the sagittal plane.

@@ -1,3 +1,5 @@
+# Copyright 2026 The sspinnpose_ros authors
+# SPDX-License-Identifier: Apache-2.0
 """Time functions by many repeats: percentiles of one, the ratios of many."""
 
 from __future__ import annotations

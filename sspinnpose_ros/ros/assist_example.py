@@ -1,3 +1,5 @@
+# Copyright 2026 The sspinnpose_ros authors
+# SPDX-License-Identifier: Apache-2.0
 """Show how a device follows the estimate: assist with a part of an effort, and let go in time.
 
 An example to copy from, tried without hardware only. What it decides is in

@@ -1,3 +1,5 @@
+# Copyright 2026 The sspinnpose_ros authors
+# SPDX-License-Identifier: Apache-2.0
 """Lead a wearer through the calibration, step by step."""
 
 from __future__ import annotations

@@ -1,3 +1,5 @@
+# Copyright 2026 The sspinnpose_ros authors
+# SPDX-License-Identifier: Apache-2.0
 """Write estimates into the bytes of ROS messages.
 
 Publishing bytes that are serialised already costs a third of publishing message objects

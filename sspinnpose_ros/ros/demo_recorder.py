@@ -1,3 +1,5 @@
+# Copyright 2026 The sspinnpose_ros authors
+# SPDX-License-Identifier: Apache-2.0
 """Record everything that the demo's nodes say, and print a line of it now and then."""
 
 from __future__ import annotations

@@ -1,3 +1,5 @@
+# Copyright 2026 The sspinnpose_ros authors
+# SPDX-License-Identifier: Apache-2.0
 """Play a recorded or simulated wearer's IMUs in real time, as their drivers would."""
 
 from __future__ import annotations

@@ -1,3 +1,5 @@
+# Copyright 2026 The sspinnpose_ros authors
+# SPDX-License-Identifier: Apache-2.0
 """Hear what torque a worn device applies, as sensor_msgs/JointState."""
 
 from __future__ import annotations

@@ -1,3 +1,5 @@
+# Copyright 2026 The sspinnpose_ros authors
+# SPDX-License-Identifier: Apache-2.0
 """Run the estimator as a lifecycle node on the IMU topics of one wearer."""
 
 from __future__ import annotations

@@ -1,3 +1,5 @@
+# Copyright 2026 The sspinnpose_ros authors
+# SPDX-License-Identifier: Apache-2.0
 """Read numbers out of messages of any type, by paths such as `imu_data[id=B4].rate.x`."""
 
 from __future__ import annotations

@@ -1,3 +1,5 @@
+# Copyright 2026 The sspinnpose_ros authors
+# SPDX-License-Identifier: Apache-2.0
 """Map messages of any type to what an IMU measured: force, rate and time, in SI units."""
 
 from __future__ import annotations

@@ -1,3 +1,5 @@
+# Copyright 2026 The sspinnpose_ros authors
+# SPDX-License-Identifier: Apache-2.0
 """Read one sensor_msgs/Imu from its bytes, ten times faster than deserializing it."""
 
 from __future__ import annotations

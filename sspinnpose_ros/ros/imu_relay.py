@@ -1,3 +1,5 @@
+# Copyright 2026 The sspinnpose_ros authors
+# SPDX-License-Identifier: Apache-2.0
 """Relay messages of any type as sensor_msgs/Imu, one topic a sensor, in SI units."""
 
 from __future__ import annotations

@@ -1,3 +1,5 @@
+# Copyright 2026 The sspinnpose_ros authors
+# SPDX-License-Identifier: Apache-2.0
 """Watch what comes in, and name each fault of it in the log."""
 
 from __future__ import annotations

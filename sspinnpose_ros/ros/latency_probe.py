@@ -1,3 +1,5 @@
+# Copyright 2026 The sspinnpose_ros authors
+# SPDX-License-Identifier: Apache-2.0
 """Play seven IMUs to a running estimator and time its answers, from another process.
 
 A program of its own, which `sspinnpose bench --node` starts; it prints one line of JSON.

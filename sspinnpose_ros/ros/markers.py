@@ -1,3 +1,5 @@
+# Copyright 2026 The sspinnpose_ros authors
+# SPDX-License-Identifier: Apache-2.0
 """Draw ground reaction, centre of pressure and the health of every sensor."""
 
 from __future__ import annotations

@@ -1,3 +1,5 @@
+# Copyright 2026 The sspinnpose_ros authors
+# SPDX-License-Identifier: Apache-2.0
 """Own every publisher of the node and the message that goes over it, mostly as its bytes."""
 
 from __future__ import annotations

@@ -1,3 +1,5 @@
+# Copyright 2026 The sspinnpose_ros authors
+# SPDX-License-Identifier: Apache-2.0
 """Write the parameter tables of docs/ros_api.md from those that the nodes declare."""
 
 from __future__ import annotations

@@ -1,3 +1,5 @@
+# Copyright 2026 The sspinnpose_ros authors
+# SPDX-License-Identifier: Apache-2.0
 """Declare every parameter of the node from one table."""
 
 from __future__ import annotations

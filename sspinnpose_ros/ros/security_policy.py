@@ -1,3 +1,5 @@
+# Copyright 2026 The sspinnpose_ros authors
+# SPDX-License-Identifier: Apache-2.0
 """Write the SROS2 policy that gives the node the rights it uses, and no other.
 
 `python -m sspinnpose_ros.ros.security_policy > config/sros2/policy.xml` starts the node, looks at

@@ -1,3 +1,5 @@
+# Copyright 2026 The sspinnpose_ros authors
+# SPDX-License-Identifier: Apache-2.0
 """Turn IMU messages into published estimates while the node is active."""
 
 from __future__ import annotations

@@ -1,3 +1,5 @@
+# Copyright 2026 The sspinnpose_ros authors
+# SPDX-License-Identifier: Apache-2.0
 """Run a node that is nothing but callbacks: a mistake of the user is one sentence and code 1."""
 
 from __future__ import annotations

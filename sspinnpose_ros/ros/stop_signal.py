@@ -1,3 +1,5 @@
+# Copyright 2026 The sspinnpose_ros authors
+# SPDX-License-Identifier: Apache-2.0
 """Take SIGINT and SIGTERM as a wish to stop, which a node fulfils when it is ready."""
 
 from __future__ import annotations

@@ -1,3 +1,5 @@
+# Copyright 2026 The sspinnpose_ros authors
+# SPDX-License-Identifier: Apache-2.0
 """Gather who wears which sensors how, as the parameters say."""
 
 from __future__ import annotations

@@ -1,3 +1,5 @@
+# Copyright 2026 The sspinnpose_ros authors
+# SPDX-License-Identifier: Apache-2.0
 """Say what a motion must obey to be believed, and find one that does.
 
 Shared by periodic gaits and by episodes; they differ in how they describe the kinematics.

@@ -1,3 +1,5 @@
+# Copyright 2026 The sspinnpose_ros authors
+# SPDX-License-Identifier: Apache-2.0
 """Let wearers walk whom no mean gait describes, to test with; training never sees them.
 
 The seed has four words and training's have at most three, so that no training draws the same

@@ -1,3 +1,5 @@
+# Copyright 2026 The sspinnpose_ros authors
+# SPDX-License-Identifier: Apache-2.0
 """Keep the best weights by a criterion that needs no labels, and say when to stop."""
 
 from __future__ import annotations

@@ -1,3 +1,5 @@
+# Copyright 2026 The sspinnpose_ros authors
+# SPDX-License-Identifier: Apache-2.0
 """Plan what a synthetic wearer does in some seconds: start, change, stop."""
 
 from __future__ import annotations

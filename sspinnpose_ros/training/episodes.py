@@ -1,3 +1,5 @@
+# Copyright 2026 The sspinnpose_ros authors
+# SPDX-License-Identifier: Apache-2.0
 """Make dynamically consistent motions that never repeat: batched collocation of episodes.
 
 Kinematics are cubic B-splines at three resolutions about the plan, contact forces live on the

@@ -1,3 +1,5 @@
+# Copyright 2026 The sspinnpose_ros authors
+# SPDX-License-Identifier: Apache-2.0
 """Draw the gaits that synthetic wearers aim for, around published mean cycles."""
 
 from __future__ import annotations

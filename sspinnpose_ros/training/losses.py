@@ -1,3 +1,5 @@
+# Copyright 2026 The sspinnpose_ros authors
+# SPDX-License-Identifier: Apache-2.0
 """Ask for physics: the label-free losses of the network."""
 
 from __future__ import annotations

@@ -1,3 +1,5 @@
+# Copyright 2026 The sspinnpose_ros authors
+# SPDX-License-Identifier: Apache-2.0
 """Find how sensors sit, given the motion: a ridge regression in closed form."""
 
 from __future__ import annotations

@@ -1,3 +1,5 @@
+# Copyright 2026 The sspinnpose_ros authors
+# SPDX-License-Identifier: Apache-2.0
 """Give the cycles of the population that training draws its wearers from."""
 
 from __future__ import annotations

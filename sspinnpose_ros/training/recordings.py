@@ -1,3 +1,5 @@
+# Copyright 2026 The sspinnpose_ros authors
+# SPDX-License-Identifier: Apache-2.0
 """Hold unlabelled IMU recordings, synthetic or real, in the form the training reads."""
 
 from __future__ import annotations

@@ -1,3 +1,5 @@
+# Copyright 2026 The sspinnpose_ros authors
+# SPDX-License-Identifier: Apache-2.0
 """Hide sensors during training, so that one network serves every sensor set."""
 
 from __future__ import annotations

@@ -1,3 +1,5 @@
+# Copyright 2026 The sspinnpose_ros authors
+# SPDX-License-Identifier: Apache-2.0
 """Record one synthetic wearer with three-axis IMUs, from standing into gait."""
 
 from __future__ import annotations

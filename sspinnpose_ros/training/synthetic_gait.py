@@ -1,3 +1,5 @@
+# Copyright 2026 The sspinnpose_ros authors
+# SPDX-License-Identifier: Apache-2.0
 """Make dynamically consistent motions: batched direct collocation of periodic gait.
 
 Kinematics are Fourier series, contact forces live on the nodes of the cycle, and one Adam run

@@ -1,3 +1,5 @@
+# Copyright 2026 The sspinnpose_ros authors
+# SPDX-License-Identifier: Apache-2.0
 """Train the network from unlabelled IMU data, by physics alone."""
 
 from __future__ import annotations
@@ -243,6 +245,11 @@ def score(network: GaitNetwork, *, streams: Streams, truth: MotionSamples) -> di
     }
 
 
+def checkpoint_of(output: Path) -> Path:
+    """Return where the checkpoint of a training lies while it goes on, beside its model."""
+    return output.with_name(output.name + '.checkpoint')
+
+
 class _Training:
     """Hold one training run; `run` goes through it."""
 
@@ -294,6 +301,8 @@ class _Training:
         if not resume:
             self.motions, self.held_out = self._synthesize()
             self.episodes = self._perform()
+            # Making the wearers takes minutes, so an interruption does not cost them.
+            self._save_checkpoint(0)
         iteration = start
         saved = iteration
         while iteration < self.config.iterations and not self.stop.enough:
@@ -508,7 +517,7 @@ class _Training:
 
     @property
     def _checkpoint_path(self) -> Path:
-        return self.output.with_name(self.output.name + '.checkpoint')
+        return checkpoint_of(self.output)
 
     def _save_checkpoint(self, iteration: int) -> None:
         if self.rank != 0:

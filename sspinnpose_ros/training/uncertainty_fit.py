@@ -1,3 +1,5 @@
+# Copyright 2026 The sspinnpose_ros authors
+# SPDX-License-Identifier: Apache-2.0
 """Fit what says how far a trained network may be off, on synthetic wearers whose truth is known.
 
 These wearers are strangers to the network, and stranger than those it was trained on: a real

@@ -1,3 +1,5 @@
+# Copyright 2026 The sspinnpose_ros authors
+# SPDX-License-Identifier: Apache-2.0
 """Fuzz for as long as wanted: `PYTHONPATH=test python -m fuzz --minutes 60`, or `make fuzz`."""
 
 from __future__ import annotations

@@ -1,3 +1,5 @@
+# Copyright 2026 The sspinnpose_ros authors
+# SPDX-License-Identifier: Apache-2.0
 """Run cases of a target and watch what hostile input must never do."""
 
 from __future__ import annotations

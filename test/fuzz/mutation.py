@@ -1,3 +1,5 @@
+# Copyright 2026 The sspinnpose_ros authors
+# SPDX-License-Identifier: Apache-2.0
 """Make valid input hostile, keeping enough of its structure to get past the first check."""
 
 from __future__ import annotations

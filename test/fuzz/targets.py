@@ -1,3 +1,5 @@
+# Copyright 2026 The sspinnpose_ros authors
+# SPDX-License-Identifier: Apache-2.0
 """Every reader of input from outside, with valid input of its own to start from."""
 
 from __future__ import annotations

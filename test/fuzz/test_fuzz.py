@@ -1,3 +1,5 @@
+# Copyright 2026 The sspinnpose_ros authors
+# SPDX-License-Identifier: Apache-2.0
 """A hundred thousand hostile inputs: no crash, no hang, no memory kept, and a sentence for each.
 
 Longer runs with new cases: `make fuzz`. A failure prints the command that repeats its case.
