@@ -1,4 +1,4 @@
-"""Drive a real headless Chromium through its DevTools protocol, over pipes and without packages."""
+"""Drive a real headless Chromium through its DevTools protocol, over pipes."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from node_process import PATIENCE_S
+PATIENCE_S = float(os.environ.get('SSPINNPOSE_TEST_PATIENCE_S', '30'))
 
 CHROMIUM = next(filter(None, map(shutil.which, ('chromium', 'chromium-browser'))), None)
 MISSING = 'chromium is not installed (sudo apt install chromium): no page is looked at'
@@ -133,9 +133,12 @@ class Browser:
                 entry = parameters['entry']
                 if entry['level'] in ('error', 'warning') and 'GPU stall' not in entry['text']:
                     found.append(f'{entry["text"]} {entry.get("url", "")}')
-            elif event.get('method') == 'Runtime.consoleAPICalled':
-                if parameters['type'] in ('error', 'warning', 'assert'):
-                    found.append(str(parameters['args']))
+            elif event.get('method') == 'Runtime.consoleAPICalled' and parameters['type'] in (
+                'error',
+                'warning',
+                'assert',
+            ):
+                found.append(str(parameters['args']))
         return found
 
     def requested(self) -> list[str]:

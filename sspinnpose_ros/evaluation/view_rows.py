@@ -27,7 +27,7 @@ COLUMNS = (
     *(f'residual_rate_{sensor}' for sensor in SENSORS),
     'latency_ms',
 )
-"""Names of a row's numbers, those of estimate.npz where they are there: s, rad, N m, N, m. Residuals
+"""Names of a row's numbers, those of estimate.npz where it has them: s, rad, N m, N, m. Residuals
 are root mean squares of the last second, in m/s^2 and rad/s, NaN while the sensor is absent."""
 
 MOST_ROWS = 200_000
