@@ -89,14 +89,14 @@ view.params += [each for each in estimate.params if each.name not in NOT_HERE]
 
 
 def _announce(server: ViewServer, *, host: str, open_browser: bool) -> None:
-    click.echo(f'{server.url} shows it; Ctrl-C ends it.')
-    sys.stdout.flush()
     if not _loopback(host):
         click.echo(
             f'Everybody who reaches this machine at {host} can see the wearer; leave out --host '
             'to keep it to this machine.',
             err=True,
         )
+    click.echo(f'{server.url} shows it; Ctrl-C ends it.')
+    sys.stdout.flush()
     # Without a display a text browser would take the terminal.
     has_display = sys.platform != 'linux' or any(
         os.environ.get(name) for name in ('DISPLAY', 'WAYLAND_DISPLAY')
