@@ -277,6 +277,11 @@ def test_names_are_text(page: Browser, url: str) -> None:
 @pytest.mark.parametrize(('width', 'height'), [(1280, 800), (390, 844), (320, 640), (1920, 1080)])
 def test_it_fits_the_screen(page: Browser, url: str, width: int, height: int) -> None:
     show(page, url, 3.5, width=width, height=height)
+    outside = page.run(
+        "[...document.querySelectorAll('body *')].filter(each =>"
+        f' each.getBoundingClientRect().right > {width}.5).map(each => each.outerHTML)'
+    )
+    assert outside == []
     assert page.run('document.documentElement.scrollWidth') <= width
     if width > 1000:
         assert page.run('document.documentElement.scrollHeight') <= height
