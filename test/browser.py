@@ -1,3 +1,5 @@
+# Copyright 2026 The sspinnpose_ros authors
+# SPDX-License-Identifier: Apache-2.0
 """Drive a real headless Chromium through its DevTools protocol, over pipes."""
 
 from __future__ import annotations

@@ -243,6 +243,15 @@ def test_wheel_holds_every_module_and_model(wheel):
     assert {str(path.relative_to(source)) for path in wanted} <= names
 
 
+def test_wheel_holds_the_page_of_view_and_the_licence_of_what_it_draws_with(wheel):
+    source, names = wheel
+    page = source / 'sspinnpose_ros' / 'cli' / 'view_page'
+    files = [str(path.relative_to(source)) for path in page.iterdir()]
+    assert set(files) <= names
+    assert 'sspinnpose_ros/cli/view_page/three.LICENSE.txt' in files
+    assert not [name for name in names if 'node_modules' in name]
+
+
 def compiled(names):
     return [name for name in names if 'core/native/_step.' in name]
 

@@ -1,3 +1,5 @@
+# Copyright 2026 The sspinnpose_ros authors
+# SPDX-License-Identifier: Apache-2.0
 """A wrench at the sole is the same force in the world, on the same line."""
 
 from __future__ import annotations

@@ -1,13 +1,19 @@
+# Copyright 2026 The sspinnpose_ros authors
+# SPDX-License-Identifier: Apache-2.0
 """Watch a real node through `sspinnpose view`, from its topics to a real browser."""
 
 from __future__ import annotations
 
 import http.client
 import json
+import os
+import signal
 import threading
+import time
 from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import ExitStack
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -58,6 +64,12 @@ class Listener:
         """Return all rows so far, (n, len(COLUMNS))."""
         rows = [row for some in self.heard['rows'] for row in some]
         return np.array(rows, dtype=np.float64).reshape(-1, len(COLUMNS))
+
+    def wait_for(self, kind: str) -> None:
+        end = time.monotonic() + PATIENCE_S
+        while not self.heard[kind]:
+            assert time.monotonic() < end, f'no event {kind} came within {PATIENCE_S} s'
+            time.sleep(0.02)
 
     def join(self) -> None:
         self._thread.join(timeout=PATIENCE_S)
@@ -223,3 +235,16 @@ def test_a_browser_shows_the_live_node(
         page.wait_for("document.querySelector('[data-sensor=pelvis]').dataset.level === 'STALE'")
         assert all(each == 'about:blank' or each.startswith(url) for each in page.requested())
         assert page.complaints() == []
+
+
+def test_a_listener_that_dies_is_told(domain: int) -> None:
+    with view_process(env=dict(domain_environment(domain))) as view:
+        listener = Listener(view.url())
+        children = Path(f'/proc/{view.process.pid}/task/{view.process.pid}/children')
+        (child,) = children.read_text().split()
+        os.kill(int(child), signal.SIGKILL)
+        listener.wait_for('ended')
+        assert 'ended with code -9' in listener.heard['ended'][0]['message']
+        code, err = view.end()
+        assert code == 130
+        assert 'The listener to the node ended with code -9' in err

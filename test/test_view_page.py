@@ -1,3 +1,5 @@
+# Copyright 2026 The sspinnpose_ros authors
+# SPDX-License-Identifier: Apache-2.0
 """Look at the page of `sspinnpose view` in a real browser."""
 
 from __future__ import annotations

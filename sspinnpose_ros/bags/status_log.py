@@ -1,3 +1,5 @@
+# Copyright 2026 The sspinnpose_ros authors
+# SPDX-License-Identifier: Apache-2.0
 """Read what a recording's human/status said, and when it changed."""
 
 from __future__ import annotations

@@ -1,8 +1,11 @@
+# Copyright 2026 The sspinnpose_ros authors
+# SPDX-License-Identifier: Apache-2.0
 """Give the sub-command that shows a recording or a live node in a browser."""
 
 from __future__ import annotations
 
 import os
+import re
 import sys
 import threading
 import webbrowser
@@ -23,7 +26,8 @@ if TYPE_CHECKING:
 
 PORT = 8642
 LOOK_S = 0.02
-NOT_HERE = ('bag_path', 'output', 'overwrite', 'realtime_factor')
+NAMESPACE = r'/?([A-Za-z_]\w*(/[A-Za-z_]\w*)*)?/?'
+NOT_HERE = ('bag_path', 'output', 'overwrite', 'realtime_factor', 'json_path')
 """What `estimate` takes and `view` does not."""
 
 
@@ -227,6 +231,11 @@ def _live(
             f'{option} was given without a recording, expected one to estimate; name it, or leave '
             f'{option} out to see a live node.'
         )
+    if not re.fullmatch(NAMESPACE, namespace):
+        raise ViewError(
+            f'--namespace is {namespace!r}, expected names of letters, digits and _ with / '
+            'between them; name the namespace that the node was started in.'
+        )
     if find_spec('rclpy') is None:
         raise ViewError(
             'rclpy is not installed, expected ROS 2 to listen to a live node; name a recording, '
@@ -261,5 +270,7 @@ def _pump(listener: Any, feed: Feed, stopped: threading.Event) -> None:
                 feed.send(kind, data)
         if code is not None:
             said = ' '.join(listener.last_lines[-2:]) or 'nothing'
-            feed.send('ended', json.dumps({'message': f'The listener ended and said: {said}'}))
+            message = f'The listener to the node ended with code {code} and said: {said}'
+            click.echo(message, err=True)
+            feed.send('ended', json.dumps({'message': message}))
             return

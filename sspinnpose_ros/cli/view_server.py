@@ -1,3 +1,5 @@
+# Copyright 2026 The sspinnpose_ros authors
+# SPDX-License-Identifier: Apache-2.0
 """Serve the page of `sspinnpose view`, read-only, to browsers on this machine."""
 
 from __future__ import annotations
@@ -11,6 +13,7 @@ from collections.abc import Iterator, Mapping
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from socketserver import TCPServer
 from typing import Any
 
 from sspinnpose_ros.core.errors import UserError
@@ -149,6 +152,11 @@ class ViewServer(ThreadingHTTPServer):
                 f'The page cannot be served at {host}, port {port} ({reason}), expected a free '
                 'port of this machine; name another with --port, or 0 for any.'
             ) from None
+
+    def server_bind(self) -> None:
+        """Bind without asking for the name of the address, which can take seconds."""
+        TCPServer.server_bind(self)
+        self.server_name, self.server_port = self.host, self.server_address[1]
 
     @property
     def url(self) -> str:

@@ -1,3 +1,5 @@
+# Copyright 2026 The sspinnpose_ros authors
+# SPDX-License-Identifier: Apache-2.0
 """Read a wrench at the sole as ground reaction in the world and its centre of pressure."""
 
 from __future__ import annotations

@@ -1,3 +1,5 @@
+# Copyright 2026 The sspinnpose_ros authors
+# SPDX-License-Identifier: Apache-2.0
 """Turn what a live node says of one instant into a row of `view_rows.COLUMNS`."""
 
 from __future__ import annotations

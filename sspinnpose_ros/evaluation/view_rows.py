@@ -1,3 +1,5 @@
+# Copyright 2026 The sspinnpose_ros authors
+# SPDX-License-Identifier: Apache-2.0
 """Arrange estimates as the rows of numbers that the page of `sspinnpose view` draws."""
 
 from __future__ import annotations

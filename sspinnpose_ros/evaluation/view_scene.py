@@ -1,3 +1,5 @@
+# Copyright 2026 The sspinnpose_ros authors
+# SPDX-License-Identifier: Apache-2.0
 """Say what the page of `sspinnpose view` must know beside the rows that it draws."""
 
 from __future__ import annotations

@@ -1,3 +1,5 @@
+# Copyright 2026 The sspinnpose_ros authors
+# SPDX-License-Identifier: Apache-2.0
 """Listen to a live node and print what the page of `sspinnpose view` draws.
 
 A program of its own, which `sspinnpose view` starts. Every line is a kind, a space and JSON:

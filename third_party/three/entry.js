@@ -1,3 +1,5 @@
+// Copyright 2026 The sspinnpose_ros authors
+// SPDX-License-Identifier: Apache-2.0
 // What the page of `sspinnpose view` needs of three.js; made into one file by `npm run build`.
 export {
   AmbientLight,

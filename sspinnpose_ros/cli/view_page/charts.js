@@ -1,3 +1,5 @@
+// Copyright 2026 The sspinnpose_ros authors
+// SPDX-License-Identifier: Apache-2.0
 // Draws the last five seconds of a quantity, right and left.
 
 const SHOWN_S = 5;
@@ -11,8 +13,7 @@ export function makeCharts(scene, column) {
   const range = { hip: [-35, 55], knee: [-10, 80], ankle: [-45, 35] };
   for (const [name, joint] of Object.entries(joints)) {
     charts.push(new Chart({
-      parent: 'angles', name: `${name} flexion`.replace('ankle flexion', 'ankle dorsiflexion'),
-      digits: 1, range: range[name], column, mean: `angle_${joint}`, sigma: `sigma_angle_${joint}`,
+      parent: 'angles', name, digits: 1, range: range[name], column, mean: `angle_${joint}`, sigma: `sigma_angle_${joint}`,
       scale: () => DEGREES,
     }));
   }

@@ -1,3 +1,5 @@
+// Copyright 2026 The sspinnpose_ros authors
+// SPDX-License-Identifier: Apache-2.0
 // Keeps the newest rows that a live node's listener sends.
 
 const KEPT = 1500;

@@ -1,3 +1,5 @@
+// Copyright 2026 The sspinnpose_ros authors
+// SPDX-License-Identifier: Apache-2.0
 // Says in words how far the estimate may be trusted: status, sensors, latency, verdict.
 
 const SHARE_OF_BAR = 0.5; // where the usual residual sits on its bar

@@ -1,3 +1,5 @@
+// Copyright 2026 The sspinnpose_ros authors
+// SPDX-License-Identifier: Apache-2.0
 // Plays the rows of a recording.
 
 export class Recording {

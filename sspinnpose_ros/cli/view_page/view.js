@@ -1,3 +1,5 @@
+// Copyright 2026 The sspinnpose_ros authors
+// SPDX-License-Identifier: Apache-2.0
 // Puts the page together: where rows come from, and what they are shown in.
 import { Recording } from './recording.js';
 import { Live } from './live.js';

@@ -1,3 +1,5 @@
+// Copyright 2026 The sspinnpose_ros authors
+// SPDX-License-Identifier: Apache-2.0
 // Draws the wearer that the robot description describes, and the forces on the feet.
 import * as THREE from './three.min.js';
 
