@@ -52,6 +52,7 @@ setup(
     install_requires=['click', 'numpy', 'pyyaml'],
     extras_require={
         'bags': ['rosbags'],
+        'foxglove': ['foxglove-sdk'],
         'plot': ['matplotlib'],
         'train': ['scipy', 'torch>=1.13'],
         'test': ['hypothesis', 'pytest', 'pytest-timeout'],

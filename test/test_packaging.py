@@ -68,7 +68,7 @@ KEY_OF_MODULE = {
 }
 
 # Modules without a rosdep key from apt: whoever imports one says what is lost without it.
-OPTIONAL_MODULES = {'mujoco', 'pinocchio', 'rosbags', 'sympy'}
+OPTIONAL_MODULES = {'foxglove', 'mujoco', 'pinocchio', 'rosbags', 'sympy'}
 
 COPYRIGHT = ('Copyright 2026 The sspinnpose_ros authors', 'SPDX-License-Identifier: Apache-2.0')
 

@@ -535,6 +535,8 @@ def test_mistakes_are_sentences(
         ((files / 'OUT', '--namespace', 'anna'), '--namespace anna was given'),
         (('--model', files / 'model'), '--model was given without a recording'),
         (('--namespace', 'an na'), "--namespace is 'an na'"),
+        ((files / 'OUT', '--foxglove'), '--foxglove was given with'),
+        (('--foxglove', '--sensors', 'all'), '--sensors was given without a recording'),
         ((files / 'OUT', '--port', port), f'port {port}'),
         ((files / 'OUT', '--host', 'nowhere.invalid', '--port', 0), 'nowhere.invalid'),
     ):
@@ -551,6 +553,14 @@ def test_without_ros_a_live_node_is_refused(monkeypatch: Patch, capsys: Capture)
     done = run(monkeypatch, capsys, 'view', '--no-browser')
     assert done.code == 2
     assert 'rclpy is not installed' in done.err
+
+
+def test_without_the_sdk_foxglove_is_refused(monkeypatch: Patch, capsys: Capture) -> None:
+    pytest.importorskip('rclpy')
+    monkeypatch.setattr('sspinnpose_ros.cli.view_foxglove.find_spec', lambda name: None)
+    done = run(monkeypatch, capsys, 'view', '--foxglove')
+    assert done.code == 2
+    assert 'python3 -m pip install foxglove-sdk' in done.err
 
 
 def test_the_options_are_those_of_estimate() -> None:

@@ -19,6 +19,7 @@ import click
 from click.core import ParameterSource
 
 from sspinnpose_ros.cli.estimate import estimate
+from sspinnpose_ros.cli.view_foxglove import FOXGLOVE_PORT, serve_foxglove
 from sspinnpose_ros.core.errors import UserError
 
 if TYPE_CHECKING:
@@ -58,6 +59,12 @@ class ViewError(UserError):
     metavar='NAME',
     help='Namespace of the live node, where there are several wearers.',
 )
+@click.option(
+    '--foxglove',
+    is_flag=True,
+    help='Serve the live node to the Foxglove app in place of a page (port 8765 unless --port '
+    'says another); takes the package foxglove-sdk.',
+)
 @click.option('--no-browser', is_flag=True, help='Only print the address, open no browser.')
 @click.pass_context
 def view(
@@ -66,6 +73,7 @@ def view(
     port: int,
     host: str,
     namespace: str,
+    foxglove: bool,
     no_browser: bool,
     **estimating: Any,
 ) -> None:
@@ -81,24 +89,38 @@ def view(
         for name, value in estimating.items()
         if context.get_parameter_source(name) is not ParameterSource.DEFAULT
     }
-    with show(context, path=path, namespace=namespace, estimating=estimating, given=given) as page:
-        from sspinnpose_ros.cli.view_server import ViewServer
-
-        with ViewServer(host=host, port=port, **page) as server:
-            _announce(server, host=host, open_browser=not no_browser)
-            server.serve_forever(poll_interval=0.2)
-
-
-view.params += [each for each in estimate.params if each.name not in NOT_HERE]
-
-
-def _announce(server: ViewServer, *, host: str, open_browser: bool) -> None:
     if not _loopback(host):
         click.echo(
             f'Everybody who reaches this machine at {host} can see the wearer; leave out --host '
             'to keep it to this machine.',
             err=True,
         )
+    if foxglove:
+        if path is not None:
+            raise ViewError(
+                f'--foxglove was given with {path}, expected it for a live node only; open the '
+                '.mcap file in the folder bag of an estimate in Foxglove as it is.'
+            )
+        _require_live(context, namespace=namespace, given=given)
+        chosen = context.get_parameter_source('port') is not ParameterSource.DEFAULT
+        serve_foxglove(
+            host=host,
+            port=port if chosen else FOXGLOVE_PORT,
+            ros_arguments=_in_namespace(namespace),
+        )
+        return
+    with show(context, path=path, namespace=namespace, estimating=estimating, given=given) as page:
+        from sspinnpose_ros.cli.view_server import ViewServer
+
+        with ViewServer(host=host, port=port, **page) as server:
+            _announce(server, open_browser=not no_browser)
+            server.serve_forever(poll_interval=0.2)
+
+
+view.params += [each for each in estimate.params if each.name not in NOT_HERE]
+
+
+def _announce(server: ViewServer, *, open_browser: bool) -> None:
     click.echo(f'{server.url} shows it; Ctrl-C ends it.')
     sys.stdout.flush()
     # Without a display a text browser would take the terminal.
@@ -218,11 +240,29 @@ def _live(
     estimating: Mapping[str, Any],
     given: Mapping[str, Any],
 ) -> Iterator[dict[str, Any]]:
-    from importlib.util import find_spec
-
     from sspinnpose_ros.cli.child_process import child_process
     from sspinnpose_ros.cli.view_server import Feed
     from sspinnpose_ros.evaluation import view_scene
+
+    _require_live(context, namespace=namespace, given=given)
+    words = f'live node in {namespace}' if namespace else 'live node'
+    feed, stopped = Feed(), threading.Event()
+    arguments = ['sspinnpose_ros.ros.view_listener', *_in_namespace(namespace)]
+    env = {**os.environ, 'PYTHONUNBUFFERED': '1'}
+    with child_process('listener', arguments, env=env) as listener:
+        thread = threading.Thread(target=_pump, args=(listener, feed, stopped), daemon=True)
+        thread.start()
+        try:
+            yield {'scene': view_scene.scene(name=words, live=True), 'feed': feed}
+        finally:
+            stopped.set()
+            feed.close()
+            thread.join(timeout=1.0)
+
+
+def _require_live(context: click.Context, *, namespace: str, given: Mapping[str, Any]) -> None:
+    """Refuse what makes no sense for a live node, and where there is no ROS."""
+    from importlib.util import find_spec
 
     if given:
         name = next(iter(given))
@@ -241,21 +281,11 @@ def _live(
             'rclpy is not installed, expected ROS 2 to listen to a live node; name a recording, '
             'source a ROS 2 distribution, or run make setup.'
         )
-    words = f'live node in {namespace}' if namespace else 'live node'
-    feed, stopped = Feed(), threading.Event()
-    arguments = ['sspinnpose_ros.ros.view_listener']
-    if namespace:
-        arguments += ['--ros-args', '-r', f'__ns:=/{namespace.strip("/")}']
-    env = {**os.environ, 'PYTHONUNBUFFERED': '1'}
-    with child_process('listener', arguments, env=env) as listener:
-        thread = threading.Thread(target=_pump, args=(listener, feed, stopped), daemon=True)
-        thread.start()
-        try:
-            yield {'scene': view_scene.scene(name=words, live=True), 'feed': feed}
-        finally:
-            stopped.set()
-            feed.close()
-            thread.join(timeout=1.0)
+
+
+def _in_namespace(namespace: str) -> list[str]:
+    name = namespace.strip('/')
+    return ['--ros-args', '-r', f'__ns:=/{name}'] if name else []
 
 
 def _pump(listener: Any, feed: Feed, stopped: threading.Event) -> None:
