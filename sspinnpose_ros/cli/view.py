@@ -89,12 +89,6 @@ def view(
         for name, value in estimating.items()
         if context.get_parameter_source(name) is not ParameterSource.DEFAULT
     }
-    if not _loopback(host):
-        click.echo(
-            f'Everybody who reaches this machine at {host} can see the wearer; leave out --host '
-            'to keep it to this machine.',
-            err=True,
-        )
     if foxglove:
         if path is not None:
             raise ViewError(
@@ -110,9 +104,10 @@ def view(
         )
         return
     with show(context, path=path, namespace=namespace, estimating=estimating, given=given) as page:
-        from sspinnpose_ros.cli.view_server import ViewServer
+        from sspinnpose_ros.cli.view_server import ViewServer, warn_of_others
 
         with ViewServer(host=host, port=port, **page) as server:
+            warn_of_others(host)
             _announce(server, open_browser=not no_browser)
             server.serve_forever(poll_interval=0.2)
 
@@ -129,15 +124,6 @@ def _announce(server: ViewServer, *, open_browser: bool) -> None:
     )
     if open_browser and has_display:
         webbrowser.open(server.url)
-
-
-def _loopback(host: str) -> bool:
-    import ipaddress
-
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == 'localhost'
 
 
 @contextmanager

@@ -36,6 +36,7 @@ def serve_foxglove(*, host: str, port: int, ros_arguments: list[str]) -> None:
 
     """
     from sspinnpose_ros.cli.child_process import child_process
+    from sspinnpose_ros.cli.view_server import warn_of_others
 
     if find_spec('foxglove') is None:
         raise FoxgloveError(
@@ -56,6 +57,7 @@ def serve_foxglove(*, host: str, port: int, ros_arguments: list[str]) -> None:
                     raise FoxgloveError(rest)
                 if kind == 'port' and due is not None:
                     due = None
+                    warn_of_others(host)
                     shown = f'[{host}]' if ':' in host else host
                     click.echo(
                         f'ws://{shown}:{rest} serves it to Foxglove (Open connection, Foxglove '

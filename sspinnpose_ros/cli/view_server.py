@@ -16,6 +16,8 @@ from pathlib import Path
 from socketserver import TCPServer
 from typing import Any
 
+import click
+
 from sspinnpose_ros.core.errors import UserError
 
 PAGE = Path(__file__).parent / 'view_page'
@@ -187,6 +189,20 @@ class ViewServer(ThreadingHTTPServer):
         except ValueError:
             return False
         return True
+
+
+def warn_of_others(host: str) -> None:
+    """Say who else can see the wearer where that is not this machine alone."""
+    try:
+        alone = ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        alone = host == 'localhost'
+    if not alone:
+        click.echo(
+            f'Everybody who reaches this machine at {host} can see the wearer; leave out --host '
+            'to keep it to this machine.',
+            err=True,
+        )
 
 
 class _Handler(BaseHTTPRequestHandler):
