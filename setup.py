@@ -25,7 +25,9 @@ setup(
     maintainer_email='maintainers@users.noreply.r-seed-4462a88f.example',
     license='Apache-2.0',
     packages=find_packages(exclude=['test*']),
-    package_data={package_name: ['py.typed', 'models/*', 'models/*/*', 'training/*.json']},
+    package_data={
+        package_name: ['py.typed', 'models/*', 'models/*/*', 'training/*.json', 'cli/view_page/*']
+    },
     # Without a compiler the package installs all the same, and the estimator steps in Python.
     ext_modules=[
         Extension(
@@ -50,6 +52,7 @@ setup(
     install_requires=['click', 'numpy', 'pyyaml'],
     extras_require={
         'bags': ['rosbags'],
+        'foxglove': ['foxglove-sdk'],
         'plot': ['matplotlib'],
         'train': ['scipy', 'torch>=1.13'],
         'test': ['hypothesis', 'pytest', 'pytest-timeout'],

@@ -26,9 +26,12 @@ from sensor_msgs.msg import JointState
 from sspinnpose_ros.bags.human_topics import read_human_topics
 from sspinnpose_ros.bags.imu_bag import open_imu_bag
 from sspinnpose_ros.cli import demo
+from sspinnpose_ros.cli.view import recorded_page
 from sspinnpose_ros.core.conventions import GRAVITY, JOINTS
 from sspinnpose_ros.core.errors import RecordingError
 from sspinnpose_ros.evaluation.gait_numbers import gait_numbers
+from sspinnpose_ros.evaluation.view_rows import COLUMNS
+from sspinnpose_ros.ros.conversions import TFMessage
 from sspinnpose_ros.ros.demo_recorder import newest_content
 
 pytestmark = pytest.mark.ros
@@ -78,6 +81,15 @@ def test_the_demo_shows_and_records_the_wearer(files: Path, tmp_path: Path) -> N
     assert len(topics.arrays['time']) > 300
     assert np.isfinite(topics.arrays['grf_up_r']).all()
     assert (topics.latency_s > 0.0).all()
+    page = recorded_page(output, subject_path=None)
+    rows = np.frombuffer(page['rows'], '<f4').reshape(-1, len(COLUMNS))
+    assert page['scene']['latency']['p99_ms'] > 0.0
+    assert page['scene']['status']
+    shown = ['residual_force_pelvis', 'angle_knee_angle_r']
+    if TFMessage is not None:
+        shown += ['position_pelvis_up', 'cop_forward_l', 'grf_up_l']
+    for name in shown:
+        assert np.isfinite(rows[:, COLUMNS.index(name)]).any(), name
     with np.load(output / 'estimate.npz') as saved:
         assert {f'angle_{joint}' for joint in JOINTS} <= set(saved.files)
     with open_imu_bag(output / 'bag') as bag:

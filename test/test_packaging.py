@@ -68,7 +68,7 @@ KEY_OF_MODULE = {
 }
 
 # Modules without a rosdep key from apt: whoever imports one says what is lost without it.
-OPTIONAL_MODULES = {'mujoco', 'pinocchio', 'rosbags', 'sympy'}
+OPTIONAL_MODULES = {'foxglove', 'mujoco', 'pinocchio', 'rosbags', 'sympy'}
 
 COPYRIGHT = ('Copyright 2026 The sspinnpose_ros authors', 'SPDX-License-Identifier: Apache-2.0')
 
@@ -241,6 +241,15 @@ def test_wheel_holds_every_module_and_model(wheel):
     wanted = [path for path in package.rglob('*') if path.suffix in ('.py', '.json')]
     wanted += [path for path in (package / 'models').rglob('*') if path.is_file()]
     assert {str(path.relative_to(source)) for path in wanted} <= names
+
+
+def test_wheel_holds_the_page_of_view_and_the_licence_of_what_it_draws_with(wheel):
+    source, names = wheel
+    page = source / 'sspinnpose_ros' / 'cli' / 'view_page'
+    files = [str(path.relative_to(source)) for path in page.iterdir()]
+    assert set(files) <= names
+    assert 'sspinnpose_ros/cli/view_page/three.LICENSE.txt' in files
+    assert not [name for name in names if 'node_modules' in name]
 
 
 def compiled(names):

@@ -94,6 +94,83 @@ def test_every_shape_has_a_defined_colour_and_a_size() -> None:
         assert all((numbers(shape, attribute) > 0).all() for attribute in shape.attrib)
 
 
+def extent(link: ElementTree.Element) -> tuple[np.ndarray, np.ndarray]:
+    """Return the lowest and highest corner of a link's shapes, upright or laid sideways."""
+    low, high = [], []
+    for visual in link.findall('visual'):
+        center = numbers(visual.find('origin'), 'xyz')
+        sideways = bool(numbers(visual.find('origin'), 'rpy').any())
+        (shape,) = visual.find('geometry')
+        if shape.tag == 'box':
+            half = 0.5 * numbers(shape, 'size')
+        else:
+            half = np.repeat(numbers(shape, 'radius'), 3)
+            if shape.tag == 'cylinder':
+                half[1 if sideways else 2] = 0.5 * numbers(shape, 'length')[0]
+        low.append(center - half)
+        high.append(center + half)
+    return np.min(low, axis=0), np.max(high, axis=0)
+
+
+@people
+def test_shapes_are_as_large_as_the_person(
+    mass: float, height: float, lengths: dict[str, float]
+) -> None:
+    body = person(mass, height, lengths)
+    robot = ElementTree.fromstring(body_urdf(body=body))
+    links = {link.attrib['name']: link for link in robot.findall('link')}
+    hip = float(body.leg_length.sum() + body.ankle_height)
+    if not lengths:
+        assert hip + extent(links['pelvis'])[1][2] == pytest.approx(height, rel=0.01)
+    heel, toe = body.contact_point[:, 0]
+    for side, sign in (('r', -1.0), ('l', 1.0)):
+        low, high = extent(links[f'foot_{side}'])
+        assert low[2] == pytest.approx(-float(body.ankle_height), rel=1e-9)
+        assert low[0] == pytest.approx(heel, rel=1e-9)
+        assert high[0] >= toe
+        for name, length in zip(('thigh', 'shank'), body.leg_length, strict=True):
+            (tube,) = links[f'{name}_{side}'].findall('visual/geometry/cylinder')
+            assert numbers(tube, 'length')[0] == pytest.approx(length, rel=1e-9)
+            ends = [
+                numbers(visual.find('origin'), 'xyz')[2]
+                for visual in links[f'{name}_{side}'].findall('visual')
+                if visual.find('geometry/sphere') is not None
+            ]
+            np.testing.assert_allclose(ends, [0.0, -length], rtol=1e-9)
+        hips = robot.find(f"joint[@name='hip_flexion_{side}']/origin")
+        assert sign * numbers(hips, 'xyz')[1] > 0.0
+    for name in ('thigh', 'shank', 'foot'):
+        shapes = [
+            [ElementTree.tostring(each) for each in links[f'{name}_{side}'].iter('geometry')]
+            for side in 'rl'
+        ]
+        assert shapes[0] == shapes[1]
+
+
+@people
+def test_mujoco_weighs_the_same_person(
+    mass: float, height: float, lengths: dict[str, float]
+) -> None:
+    mujoco = pytest.importorskip('mujoco')
+    body = person(mass, height, lengths)
+    # Without this, mujoco makes one body of all that does not move.
+    text = body_urdf(body=body).replace(
+        '<material name="skin">',
+        '<mujoco><compiler fusestatic="false" discardvisual="true"/></mujoco>'
+        '<material name="skin">',
+        1,
+    )
+    model = mujoco.MjModel.from_xml_string(text)
+    for index, segment in enumerate(SEGMENTS):
+        found = model.body(segment)
+        assert found.mass[0] == pytest.approx(body.segment_mass[index], rel=1e-6), segment
+        np.testing.assert_allclose(found.ipos[[0, 2]], body.segment_com[index], atol=1e-9)
+        # The lateral axis is a principal one.
+        assert min(abs(found.inertia / body.segment_inertia[index] - 1.0)) < 1e-6
+    ankle = model.body('foot_r').pos[2] + model.body('shank_r').pos[2]
+    assert -ankle == pytest.approx(float(body.leg_length.sum()), rel=1e-9)
+
+
 @people
 def test_masses_and_inertias_are_the_body_s(
     mass: float, height: float, lengths: dict[str, float]

@@ -13,11 +13,16 @@ from rosbags.typesys import get_typestore
 
 from sspinnpose_ros.bags.bag_reader import open_reader, unreadable
 from sspinnpose_ros.bags.imu_bag_writer import TYPES
-from sspinnpose_ros.core.conventions import JOINTS, SIDES
+from sspinnpose_ros.core.conventions import GRAVITY, JOINTS, SENSORS, SIDES
 from sspinnpose_ros.core.errors import RecordingError
-from sspinnpose_ros.core.kinematics import segment_angles
+from sspinnpose_ros.core.estimator import LOADED_SHARE
+from sspinnpose_ros.core.sole_wrench import ground_reaction
+from sspinnpose_ros.core.urdf import DescribedBody, described_body
 
-FEET = (3, 6)
+UNKNOWN = (np.nan, np.nan, np.nan)
+NO_BODY = DescribedBody(
+    frame_prefix='', mass_kg=np.nan, leg_length=(np.nan, np.nan), ankle_height=np.nan
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,7 +31,8 @@ class HumanTopics:
 
     Attributes:
         arrays: as in estimate.npz: `time` since the first IMU stamp, angles, velocities,
-            moments, ground reactions, `sigma_*` where the node sends them, `status`.
+            moments, ground reactions, the pelvis, `sigma_*` where the node sends them, `residual`
+            and `present` where the status has residuals, `status`.
         latency_s: (n,) from the stamp to when the recorder had received the joint states.
 
     """
@@ -43,7 +49,7 @@ def read_human_topics(path: Path) -> HumanTopics:
 
     Returns:
         The estimates; ground reactions are turned into world axes by the frames, and NaN where
-        there is no frame.
+        there is no frame. Centres of pressure take the robot description, too.
 
     Raises:
         RecordingError: for a recording that is damaged, holds no joint states or messages that
@@ -59,11 +65,13 @@ def read_human_topics(path: Path) -> HumanTopics:
 def _read(path: Path) -> HumanTopics:
     store = get_typestore(TYPES)
     states: dict[int, tuple[Any, int]] = {}
-    wrenches: dict[str, dict[int, tuple[float, float]]] = {side: {} for side in SIDES}
+    wrenches: dict[str, dict[int, tuple[float, ...]]] = {side: {} for side in SIDES}
     sigmas: dict[int, Any] = {}
     force_sigmas: dict[str, dict[int, tuple[float, float]]] = {side: {} for side in SIDES}
-    pelvis: dict[int, float] = {}
+    pelvis: dict[int, tuple[float, ...]] = {}
     levels: dict[int, int] = {}
+    residuals: dict[int, np.ndarray] = {}
+    body = NO_BODY
     origin_ns: int | None = None
     with open_reader(path) as reader:
         for connection, received_ns, raw in reader.messages():
@@ -76,8 +84,9 @@ def _read(path: Path) -> HumanTopics:
                 states[_stamp(message)] = (message, received_ns)
             elif topic.startswith('/human/wrench/'):
                 message = store.deserialize_cdr(raw, connection.msgtype)
-                force = message.wrench.force  # type: ignore[attr-defined]
-                wrenches[topic[-1]][_stamp(message)] = (force.x, force.z)
+                wrench = message.wrench  # type: ignore[attr-defined]
+                found = (wrench.force.x, wrench.force.z, wrench.torque.y)
+                wrenches[topic[-1]][_stamp(message)] = found
             elif topic == '/human/uncertainty':
                 message = store.deserialize_cdr(raw, connection.msgtype)
                 sigmas[_stamp(message)] = message
@@ -88,11 +97,15 @@ def _read(path: Path) -> HumanTopics:
             elif topic == '/tf':
                 message = store.deserialize_cdr(raw, connection.msgtype)
                 first = message.transforms[0]  # type: ignore[attr-defined]
-                turn = first.transform.rotation
-                pelvis[_stamp(first)] = -2.0 * float(np.arctan2(turn.y, turn.w))
+                place, turn = first.transform.translation, first.transform.rotation
+                tilt = -2.0 * float(np.arctan2(turn.y, turn.w))
+                pelvis[_stamp(first)] = (place.x, place.z, tilt)
+            elif topic == '/robot_description':
+                message = store.deserialize_cdr(raw, connection.msgtype)
+                body = described_body(message.data)  # type: ignore[attr-defined]
             elif topic == '/human/status':
                 message = store.deserialize_cdr(raw, connection.msgtype)
-                _note_level(levels, message)
+                _note_status(message, levels=levels, residuals=residuals)
     if not states:
         raise RecordingError(
             f'{path} holds no joint states, expected those of a node that estimated; see what the '
@@ -103,11 +116,16 @@ def _read(path: Path) -> HumanTopics:
         stamps=stamps,
         origin_ns=stamps[0] if origin_ns is None else origin_ns,
         messages=[states[stamp][0] for stamp in stamps],
-        tilt=np.array([pelvis.get(stamp, np.nan) for stamp in stamps]),
-        force=np.array(
-            [[wrenches[side].get(stamp, (np.nan, np.nan)) for side in SIDES] for stamp in stamps]
+        pelvis=np.array([pelvis.get(stamp, UNKNOWN) for stamp in stamps]),
+        wrench=np.array(
+            [[wrenches[side].get(stamp, UNKNOWN) for side in SIDES] for stamp in stamps]
         ),
+        body=body,
     )
+    if residuals:
+        nothing = np.full((len(SENSORS), 3), np.nan)
+        arrays['residual'] = np.stack([residuals.get(stamp, nothing) for stamp in stamps])
+        arrays['present'] = np.isfinite(arrays['residual']).all(axis=-1)
     if sigmas:
         arrays |= _sigma_arrays(stamps, sigmas=sigmas, force_sigmas=force_sigmas)
     arrays['status'] = np.array([levels.get(stamp, 0) for stamp in stamps], dtype=np.uint8)
@@ -120,25 +138,35 @@ def _arrays(
     stamps: list[int],
     origin_ns: int,
     messages: list[Any],
-    tilt: np.ndarray,
-    force: np.ndarray,
+    pelvis: np.ndarray,
+    wrench: np.ndarray,
+    body: DescribedBody,
 ) -> dict[str, np.ndarray]:
     position, velocity, effort = (
         np.array([getattr(message, name) for message in messages])
         for name in ('position', 'velocity', 'effort')
     )
-    arrays = {'time': (np.array(stamps) - origin_ns) * 1e-9}
+    arrays = {
+        'time': (np.array(stamps) - origin_ns) * 1e-9,
+        'position_pelvis_forward': pelvis[:, 0],
+        'position_pelvis_up': pelvis[:, 1],
+        'angle_pelvis_tilt': pelvis[:, 2],
+    }
     for index, joint in enumerate(JOINTS):
         arrays[f'angle_{joint}'] = position[:, index]
         arrays[f'velocity_{joint}'] = velocity[:, index]
         arrays[f'moment_{joint}'] = effort[:, index]
-    coordinates = np.concatenate([np.zeros((len(stamps), 2)), tilt[:, None], position], axis=-1)
-    inclination = segment_angles(coordinates)[:, FEET]
-    cos, sin = np.cos(inclination), np.sin(inclination)
+    force, ahead = ground_reaction(
+        q=np.concatenate([pelvis, position], axis=-1),
+        sole_wrench=wrench,
+        leg_length=np.array(body.leg_length),
+        ankle_height=body.ankle_height,
+        least_load_n=LOADED_SHARE * body.mass_kg * GRAVITY,
+    )
     for index, side in enumerate(SIDES):
-        forward, up = force[:, index, 0], force[:, index, 1]
-        arrays[f'grf_forward_{side}'] = cos[:, index] * forward - sin[:, index] * up
-        arrays[f'grf_up_{side}'] = sin[:, index] * forward + cos[:, index] * up
+        arrays[f'grf_forward_{side}'] = force[:, index, 0]
+        arrays[f'grf_up_{side}'] = force[:, index, 1]
+        arrays[f'cop_forward_{side}'] = ahead[:, index]
     return arrays
 
 
@@ -166,8 +194,20 @@ def _stamp(message: Any) -> int:
     return int(stamp.sec) * 1_000_000_000 + int(stamp.nanosec)
 
 
-def _note_level(levels: dict[int, int], message: Any) -> None:
-    for value in message.values:
-        if value.key == 'stamp' and value.value:
-            seconds, _, nanoseconds = value.value.partition('.')
-            levels.setdefault(int(seconds) * 1_000_000_000 + int(nanoseconds), message.level)
+def _note_status(
+    message: Any, *, levels: dict[int, int], residuals: dict[int, np.ndarray]
+) -> None:
+    values = {pair.key: pair.value for pair in message.values}
+    seconds, _, nanoseconds = values.get('stamp', '').partition('.')
+    if not seconds:
+        return
+    stamp = int(seconds) * 1_000_000_000 + int(nanoseconds)
+    if stamp in levels:
+        return
+    levels[stamp] = message.level
+    told = [values.get(f'residual {sensor}', '').split() for sensor in SENSORS]
+    if any(told):
+        # Forward, up, their unit, rate and its unit.
+        residuals[stamp] = np.array(
+            [[float(words[i]) for i in (0, 1, 3)] if words else UNKNOWN for words in told]
+        )

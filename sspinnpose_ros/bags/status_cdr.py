@@ -88,6 +88,29 @@ class StatusCdr:
         return whole[: len(whole) - surplus]
 
 
+def read_verdict(raw: bytes) -> tuple[int, str]:
+    """Return level and message of a serialised diagnostic_msgs/DiagnosticStatus.
+
+    Raises:
+        ValueError: for bytes that are none.
+
+    """
+    if raw[:4] != LITTLE_ENDIAN_CDR or len(raw) < 12:
+        raise ValueError('a status in an encoding that no node uses')
+    begin = 8
+    for _ in ('name', 'message'):
+        begin += -begin % 4
+        if begin + 4 > len(raw):
+            raise ValueError('a status that is cut off')
+        (length,) = _LENGTH.unpack_from(raw, begin)
+        begin, end = begin + 4, begin + 4 + length
+        if end > len(raw):
+            raise ValueError('a status that is cut off')
+        text = bytes(raw[begin:end])
+        begin = end
+    return raw[4], text.rstrip(b'\0').decode()
+
+
 def _string_once(text: str) -> bytes:
     content = text.encode() + b'\0'
     return _LENGTH.pack(len(content)) + content + bytes(-len(content) % 4)

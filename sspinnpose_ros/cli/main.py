@@ -23,6 +23,7 @@ from sspinnpose_ros.cli.locate_sensors import locate_sensors
 from sspinnpose_ros.cli.report import report
 from sspinnpose_ros.cli.simulate import simulate
 from sspinnpose_ros.cli.train import train
+from sspinnpose_ros.cli.view import view
 from sspinnpose_ros.core.errors import UserError
 
 MISTAKE = 2
@@ -51,6 +52,7 @@ for command in (
     estimate,
     evaluate,
     report,
+    view,
     locate_sensors,
     accuracy,
     bench,

@@ -4,7 +4,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
+from dataclasses import dataclass
 from xml.etree import ElementTree
 
 from sspinnpose_ros.core.body import Body
@@ -15,6 +17,7 @@ from sspinnpose_ros.core.conventions import (
     PARENTS,
     SEGMENTS,
 )
+from sspinnpose_ros.core.errors import SubjectError
 
 HIP_HALF_WIDTH_FRACTION = 0.05
 """Lateral distance of a hip from the mid-plane over stature; the sagittal model has none."""
@@ -84,6 +87,60 @@ def body_urdf(*, body: Body, name: str = 'sspinnpose_wearer', frame_prefix: str 
         '<?xml version="1.0"?>\n'
         + ElementTree.tostring(robot, encoding='unicode', short_empty_elements=True)
         + '\n'
+    )
+
+
+@dataclass(frozen=True)
+class DescribedBody:
+    """Hold what a URDF of `body_urdf` says of its person.
+
+    Attributes:
+        frame_prefix: put before every link name.
+        mass_kg: of all links, kg.
+        leg_length: hip to knee and knee to ankle, m.
+        ankle_height: of the ankle above the sole, m.
+
+    """
+
+    frame_prefix: str
+    mass_kg: float
+    leg_length: tuple[float, float]
+    ankle_height: float
+
+
+def described_body(text: str) -> DescribedBody:
+    """Read mass and lengths back from a URDF that `body_urdf` wrote.
+
+    Raises:
+        SubjectError: for a text that is none of these.
+
+    """
+    try:
+        robot = ElementTree.fromstring(text)
+        heights = [
+            float(origin.attrib['xyz'].split()[2])
+            for name in ('knee_angle_r', 'ankle_angle_r', 'sole_r_fixed')
+            for origin in robot.findall(f"joint[@name='{name}']/origin")
+        ]
+        thigh, shank, ankle = (-height for height in heights)
+        mass = sum(float(each.attrib['value']) for each in robot.findall('link/inertial/mass'))
+        if not (min(thigh, shank, ankle, mass) > 0.0 and math.isfinite(sum(heights) + mass)):
+            raise ValueError('lengths and masses that nobody has')
+        (root,) = {link.attrib['name'] for link in robot.findall('link')} - {
+            child.attrib['link'] for child in robot.findall('joint/child')
+        }
+        if not root.endswith(SEGMENTS[0]):
+            raise ValueError(f'the root {root}')
+    except (ElementTree.ParseError, KeyError, ValueError, IndexError) as error:
+        raise SubjectError(
+            f'The robot description is not that of a wearer ({error}), expected the one that the '
+            'estimator publishes; name the namespace of the estimator.'
+        ) from None
+    return DescribedBody(
+        frame_prefix=root.removesuffix(SEGMENTS[0]),
+        mass_kg=mass,
+        leg_length=(thigh, shank),
+        ankle_height=ankle,
     )
 
 
@@ -170,15 +227,11 @@ def _add_shape(link: ElementTree.Element, *, body: Body, index: int) -> None:
     if kind == 'foot':
         _add_foot(link, body=body, color=color)
         return
-    joint_radius, radius = {
-        'thigh': (0.036 * height, 0.040 * height),
-        'shank': (0.029 * height, 0.026 * height),
-    }[kind]
+    radius = {'thigh': 0.038, 'shank': 0.028}[kind] * height
     length = float(body.leg_length[('thigh', 'shank').index(kind)])
-    _sphere(link, center=(0.0, 0.0, 0.0), radius=joint_radius, color=color)
+    for up in (0.0, -length):
+        _sphere(link, center=(0.0, 0.0, up), radius=radius, color=color)
     _cylinder(link, center=(0.0, 0.0, -0.5 * length), radius=radius, length=length, color=color)
-    if kind == 'shank':
-        _sphere(link, center=(0.0, 0.0, -length), radius=radius, color=color)
 
 
 def _add_foot(link: ElementTree.Element, *, body: Body, color: str) -> None:

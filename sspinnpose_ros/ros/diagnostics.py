@@ -145,7 +145,7 @@ def _sensor_status(prefix: str, sensor: str, health: SensorHealth) -> Diagnostic
     counts, timing = health.counts, health.timing
     if not math.isfinite(timing.age_s):
         level, text = DiagnosticStatus.STALE, f'never heard on {health.topic}'
-    elif health.silent:
+    elif health.silent or timing.rate_hz == 0.0:
         level, text = DiagnosticStatus.STALE, f'silent for {timing.silent_s:.1f} s'
         if timing.rate_hz > 0.0:
             text = 'heard, but its samples are late, repeated, future or of another clock'

@@ -35,6 +35,7 @@ from sspinnpose_ros.bags.imu_bag_writer import write_imu_bag
 from sspinnpose_ros.bags.imu_cdr import MalformedImuError, parse_imus
 from sspinnpose_ros.bags.latency_log import read_latency_log
 from sspinnpose_ros.bags.reference import load_estimate, load_reference
+from sspinnpose_ros.bags.status_log import read_status_log
 from sspinnpose_ros.core.bounded_yaml import BrokenYamlError, UnboundedYamlError, parse_yaml
 from sspinnpose_ros.core.calibration import Calibration, SensorVerdict
 from sspinnpose_ros.core.calibration_file import (
@@ -557,6 +558,7 @@ def _bag_targets(folder: Path) -> list[Target]:
         Target('metadata', 120, _draw(about, [metadata.encode()]), in_folder),
         Target('human topics', 120, _draw(lively, [human]), by(read_human_topics)),
         Target('latency log', 200, _draw(lively, [human]), by(read_latency_log)),
+        Target('status log', 200, _draw(lively, [human]), by(read_status_log)),
     ]
 
 

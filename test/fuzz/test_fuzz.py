@@ -43,7 +43,7 @@ NAMES = (
     *('imu message', 'imu messages', 'pipeline', 'subject content', 'calibration content'),
     *('subject file', 'calibration file', 'locations file', 'yaml'),
     *('model weights', 'model description', 'reference', 'estimate'),
-    *('mcap', 'sqlite3', 'metadata', 'human topics', 'latency log'),
+    *('mcap', 'sqlite3', 'metadata', 'human topics', 'latency log', 'status log'),
 )
 NEVER_REFUSED = ('pipeline',)
 """Samples are not refused but counted."""
