@@ -13,9 +13,17 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from rosbags.rosbag2 import Reader
 
-from sspinnpose_ros.bags.bag_reader import LATEST_NS, open_reader, unreadable
+from sspinnpose_ros.bags.bag_reader import (
+    COMPRESSED,
+    LATEST_NS,
+    METADATA,
+    OpenReader,
+    open_reader,
+    recovery_remark,
+    unreadable,
+)
+from sspinnpose_ros.bags.decompression import plain_message
 from sspinnpose_ros.bags.imu_cdr import ImuBlock, MalformedImuError, parse_imus
 from sspinnpose_ros.core.conventions import OPTIONAL_SENSORS, SENSORS
 from sspinnpose_ros.core.errors import RecordingError
@@ -51,10 +59,16 @@ class ImuBag:
     """Give the IMU samples of an open recording; made by `open_imu_bag`."""
 
     def __init__(
-        self, *, path: Path, readers: Sequence[Reader], topics: Mapping[str, str]
+        self,
+        *,
+        path: Path,
+        readers: Sequence[OpenReader],
+        topics: Mapping[str, str],
+        remarks: Sequence[str] = (),
     ) -> None:
-        """Keep the open readers and which topic each sensor is on."""
+        """Keep the open readers, which topic each sensor is on and what is odd about the files."""
         self.path = path
+        self.remarks = tuple(remarks)
         self.topics = dict(topics)
         self._readers = readers
         wanted = set(topics.values())
@@ -178,11 +192,11 @@ class ImuBag:
             yield self._parse(names, logged, raw)
 
     def _messages(self, topics: set[str]) -> Iterator[tuple[str, int, bytes]]:
-        def of(reader: Reader) -> Iterator[tuple[int, str, bytes]]:
+        def of(reader: OpenReader) -> Iterator[tuple[int, str, bytes]]:
             chosen = [c for c in reader.connections if c.topic in topics]
             if chosen:
                 for connection, time, data in reader.messages(chosen):
-                    yield time, connection.topic, data
+                    yield time, connection.topic, plain_message(data)
 
         try:
             parts = [of(reader) for reader in self._readers]
@@ -242,7 +256,8 @@ def open_imu_bag(
     Args:
         path: a rosbag2 folder or a single mcap or db3 file, compressed or not, split or not.
         sensors: those that must be there; by default all of `conventions.SENSORS`.
-        topics: topic of a sensor where it is not '<anything>/imu/<sensor>/data_raw'.
+        topics: topic of a sensor where it is not '<anything>/imu/<sensor>/data_raw'; one without
+            a leading slash may have any namespace before it, as in a parameter file of the node.
 
     Yields:
         The open recording, with the required sensors and any optional ones.
@@ -251,11 +266,44 @@ def open_imu_bag(
         RecordingError: for a path that is no recording, and for missing topics or messages.
 
     """
-    with ExitStack() as stack:
-        readers = [stack.enter_context(open_reader(storage)) for storage in _storages(path)]
+    with open_storages(path) as (readers, remarks):
         connections = [c for reader in readers for c in reader.connections]
         found = _find_topics(path, connections, required=sensors, given=topics or {})
-        yield ImuBag(path=path, readers=readers, topics=found)
+        yield ImuBag(path=path, readers=readers, topics=found, remarks=remarks)
+
+
+@contextmanager
+def open_storages(path: Path) -> Iterator[tuple[list[OpenReader], list[str]]]:
+    """Open every file of a recording, whether its recorder closed it or not.
+
+    Args:
+        path: as for `open_imu_bag`.
+
+    Yields:
+        The open readers, and sentences about files that were never closed.
+
+    Raises:
+        RecordingError: for a path that is no recording.
+
+    """
+    with ExitStack() as stack:
+        readers: list[OpenReader] = []
+        remarks: list[str] = []
+        storages = _storages(path)
+        last = storages[-1]
+        for storage in storages:
+            try:
+                reader = stack.enter_context(open_reader(storage))
+            except RecordingError as error:
+                # A recorder that crashed leaves its last file in any state, even empty.
+                if not readers or storage != last:
+                    raise
+                remarks.append(f'{error} It is left out; the files before it are used.')
+                continue
+            remark = recovery_remark(storage, reader)
+            remarks += [remark] if remark else []
+            readers.append(reader)
+        yield readers, remarks
 
 
 def _storages(path: Path) -> list[Path]:
@@ -264,15 +312,28 @@ def _storages(path: Path) -> list[Path]:
             f'{path} does not exist, expected a rosbag2 folder or a trial folder; '
             'name an existing recording.'
         )
-    if path.is_file() or (path / 'metadata.yaml').exists():
+    if path.is_file() or (path / METADATA).exists():
         return [path]
-    files = sorted(f for f in path.iterdir() if f.suffix in STORAGE_SUFFIXES)
+    files = sorted(
+        (
+            file
+            for file in path.iterdir()
+            if file.name.removesuffix(COMPRESSED).endswith(STORAGE_SUFFIXES)
+        ),
+        key=_number_last,
+    )
     if not files:
         raise RecordingError(
-            f'{path} holds neither metadata.yaml nor mcap or db3 files, expected a rosbag2 '
+            f'{path} holds neither {METADATA} nor mcap or db3 files, expected a rosbag2 '
             'folder; name the folder that `ros2 bag record` wrote.'
         )
     return files
+
+
+def _number_last(file: Path) -> tuple[int, str]:
+    """Sort walk_2.mcap before walk_10.mcap."""
+    number = re.search(r'(\d+)\.', file.name)
+    return (int(number[1]) if number else 0, file.name)
 
 
 def _find_topics(
@@ -300,27 +361,34 @@ def _find_topics(
             )
     topics: dict[str, str] = {}
     for sensor in known:
-        topic = given.get(sensor) or _default_topic(path, sensor, imus)
+        topic = given.get(sensor, DEFAULT_TOPIC.format(sensor=sensor)[1:])
+        if not topic.startswith('/'):
+            topic = _in_any_namespace(path, sensor, topic, imus)
         if topic is not None and imus.get(topic):
             topics[sensor] = topic
+    for sensor, topic in topics.items():
+        twin = next(other for other in topics if topics[other] == topic)
+        if twin != sensor:
+            raise RecordingError(
+                f'{twin} and {sensor} are both said to be on {topic}, expected a topic of its own '
+                'for each; correct --topic or the mapping.'
+            )
     missing = [s for s in (required or SENSORS) if s not in topics]
     if missing:
         topic = given.get(missing[0], DEFAULT_TOPIC.format(sensor=missing[0]))
         raise RecordingError(
             f'{path} holds no messages of {", ".join(missing)} (IMU topics there: '
             f'{", ".join(sorted(t for t, n in imus.items() if n))}), expected {topic}; name the '
-            f'topic with --topic {missing[0]}=TOPIC or choose the sensors that are there with '
-            '--sensors.'
+            f'topic with --topic {missing[0]}=TOPIC or --mapping FILE, or choose the sensors that '
+            'are there with --sensors; `sspinnpose info` tells which sensor is where.'
         )
     return topics
 
 
-def _default_topic(path: Path, sensor: str, imus: Mapping[str, int]) -> str | None:
-    exact = DEFAULT_TOPIC.format(sensor=sensor)
-    if imus.get(exact):
-        return exact
-    ending = re.compile(rf'(?:.*/)?imu/{sensor}/data_raw')
-    matches = sorted(topic for topic in imus if imus[topic] and ending.fullmatch(topic))
+def _in_any_namespace(path: Path, sensor: str, name: str, imus: Mapping[str, int]) -> str | None:
+    if imus.get(f'/{name}'):
+        return f'/{name}'
+    matches = sorted(topic for topic in imus if imus[topic] and topic.endswith(f'/{name}'))
     if len(matches) > 1:
         raise RecordingError(
             f'{path} holds {", ".join(matches)}, expected one topic of {sensor}; '

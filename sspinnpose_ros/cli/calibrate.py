@@ -61,6 +61,8 @@ def calibrate(
             require_free(path, overwrite=overwrite)
     trial = find_trial(bag_path)
     with open_imu_bag(trial.bag, sensors=sensors, topics=topics) as bag:
+        for remark in bag.remarks:
+            click.echo(remark)
         ignored = [sensor for sensor in bag.sensors if sensor in OPTIONAL_SENSORS]
         subject = subject_of(trial, named=subject_path)
         calibration = calibrate_recording(

@@ -92,6 +92,7 @@ def estimate(
     used = sensors or SENSORS
     remarks: list[str] = []
     with open_imu_bag(trial.bag, sensors=used, topics=topics) as bag:
+        remarks += bag.remarks
         remarks += [
             f'The recording holds a sensor {sensor}, which is not used.'
             for sensor in bag.sensors

@@ -20,6 +20,7 @@ from sspinnpose_ros.cli.options import (
     sensors_option,
     skip_bad_samples_option,
     subject_option,
+    time_offset_option,
     topic_option,
 )
 
@@ -31,6 +32,7 @@ from sspinnpose_ros.cli.options import (
 @calibration_option
 @sensors_option
 @topic_option
+@time_offset_option
 @skip_bad_samples_option
 @output_option(metavar='FILE', text='YAML to write: a SUBJECT.yaml with the found positions.')
 @click.option(
@@ -49,6 +51,7 @@ def locate_sensors(
     calibration_path: Path | None,
     sensors: tuple[str, ...] | None,
     topics: Mapping[str, str],
+    time_offset_s: Mapping[str, float],
     skip_bad_samples: bool,
     output: Path,
     plot_path: Path | None,
@@ -87,6 +90,7 @@ def locate_sensors(
     used = sensors or SENSORS
     remarks: list[str] = []
     with open_imu_bag(trial.bag, sensors=used, topics=topics) as bag:
+        remarks += bag.remarks
         subject = subject_of(trial, named=subject_path)
         model = load_model(model_path)
         found = find_mounting(
@@ -95,6 +99,7 @@ def locate_sensors(
             sensors=used,
             calibration_path=calibration_path,
             skip_bad_samples=skip_bad_samples,
+            time_offset_s=time_offset_s,
         )
         if found.calibration is not None:
             click.echo(found.reason)
@@ -108,6 +113,7 @@ def locate_sensors(
                         estimator=Estimator(model=model, subject=subject, mounting=found.mounting),
                         sensors=used,
                         skip_bad_samples=skip_bad_samples,
+                        time_offset_s=time_offset_s,
                         progress=progress,
                         remark=remarks.append,
                     )

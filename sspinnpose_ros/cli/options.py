@@ -15,6 +15,9 @@ from sspinnpose_ros.core.conventions import JOINTS, OPTIONAL_SENSORS, SENSOR_SET
 
 LARGEST_TIME_OFFSET_S = 3600.0
 
+MAPPING = 'sspinnpose_ros.mapping'
+"""Key of what --mapping says among what is kept while a command line is read."""
+
 Command = TypeVar('Command', bound=Callable[..., Any])
 
 
@@ -50,7 +53,21 @@ def subject_option(command: Command) -> Command:
 
 
 def topic_option(command: Command) -> Command:
-    """Add --topic, repeatable."""
+    """Add --mapping and --topic, repeatable.
+
+    What the mapping says also holds for --sensors and --time-offset where these are not given.
+    """
+    command = click.option(
+        '--mapping',
+        metavar='FILE',
+        type=click.Path(path_type=Path),
+        callback=_load_mapping,
+        expose_value=False,
+        is_eager=True,
+        help='Which sensor is on which topic: a parameter file of the node, of which sensors, '
+        'imu.SENSOR.topic and imu.SENSOR.time_offset_s are read. `sspinnpose info` writes one. '
+        '--topic, --sensors and --time-offset go before it.',
+    )(command)
     return click.option(
         '--topic',
         'topics',
@@ -159,10 +176,16 @@ def output_option(*, metavar: str, text: str) -> Callable[[Command], Command]:
     )
 
 
+def _load_mapping(context: click.Context, parameter: click.Parameter, value: Path | None) -> None:
+    from sspinnpose_ros.bags.sensor_mapping import SensorMapping, load_mapping
+
+    context.meta[MAPPING] = SensorMapping() if value is None else load_mapping(value)
+
+
 def _parse_topics(
     context: click.Context, parameter: click.Parameter, value: tuple[str, ...]
 ) -> dict[str, str]:
-    topics = {}
+    topics = dict(context.meta[MAPPING].topics)
     for pair in value:
         sensor, equals, topic = pair.partition('=')
         if not equals or not topic or sensor not in (*SENSORS, *OPTIONAL_SENSORS):
@@ -176,7 +199,8 @@ def _parse_topics(
 def _parse_time_offsets(
     context: click.Context, parameter: click.Parameter, value: tuple[str, ...]
 ) -> dict[str, float]:
-    offsets = {}
+    mapping = context.meta.get(MAPPING)
+    offsets = {} if mapping is None else dict(mapping.time_offset_s)
     for pair in value:
         sensor, _, text = pair.partition('=')
         try:
@@ -217,7 +241,9 @@ def _parse_sensors(
     context: click.Context, parameter: click.Parameter, value: str | None
 ) -> tuple[str, ...] | None:
     if value is None:
-        return None
+        mapping = context.meta.get(MAPPING)
+        worn: tuple[str, ...] | None = None if mapping is None else mapping.sensors
+        return worn
     if value in SENSOR_SETS:
         return SENSOR_SETS[value]
     names = [name.strip() for name in value.split(',') if name.strip()]

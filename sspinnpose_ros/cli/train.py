@@ -18,6 +18,7 @@ from sspinnpose_ros.cli.options import (
     overwrite_option,
     skip_bad_samples_option,
     subject_option,
+    time_offset_option,
     topic_option,
 )
 
@@ -38,6 +39,7 @@ LONGEST_S = 3600.0
 @subject_option
 @calibration_option
 @topic_option
+@time_offset_option
 @skip_bad_samples_option
 @click.option(
     '--from',
@@ -73,6 +75,7 @@ def train(
     subject_path: Path | None,
     calibration_path: Path | None,
     topics: Mapping[str, str],
+    time_offset_s: Mapping[str, float],
     skip_bad_samples: bool,
     initial: str | None,
     seed: int,
@@ -116,6 +119,7 @@ def train(
             subject_path=subject_path,
             calibration_path=calibration_path,
             topics=topics,
+            time_offset_s=time_offset_s,
             skip_bad_samples=skip_bad_samples,
         )
         for path in bag_paths
@@ -151,6 +155,7 @@ def _recording(
     subject_path: Path | None,
     calibration_path: Path | None,
     topics: Mapping[str, str],
+    time_offset_s: Mapping[str, float],
     skip_bad_samples: bool,
 ) -> Sequence[UnlabelledRecording]:
     from sspinnpose_ros.bags.imu_bag import open_imu_bag
@@ -164,6 +169,8 @@ def _recording(
 
     trial = find_trial(path)
     with open_imu_bag(trial.bag, topics=topics) as bag:
+        for remark in bag.remarks:
+            click.echo(remark)
         subject = subject_of(trial, named=subject_path)
         found = find_mounting(
             bag,
@@ -171,6 +178,7 @@ def _recording(
             sensors=SENSORS,
             calibration_path=calibration_path,
             skip_bad_samples=skip_bad_samples,
+            time_offset_s=time_offset_s,
         )
         parts = read_grid(
             bag,
@@ -178,6 +186,7 @@ def _recording(
             rate_hz=RATE_HZ,
             longest_s=LONGEST_S,
             skip_bad_samples=skip_bad_samples,
+            time_offset_s=time_offset_s,
             mounting=found.mounting,
         )
     if found.calibration is not None:
