@@ -1,6 +1,6 @@
-"""Guess where the sensors of recorded trials sit, names taken away: how often is it right?
+"""Guess where the sensors of recorded trials sit, and print how often that is right.
 
-Usage: python benchmarks/placement.py DATA, a folder of trial folders.
+Run `python benchmarks/placement.py DATA`, a folder of trial folders.
 
 Each recording is looked at as `sspinnpose info` does, with its topics renamed, put in any order
 and every sensor turned at random; then again with some of its sensors only.
@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 
 from sspinnpose_ros.bags.imu_survey import ImuSurvey, ImuTopic, survey_imus
-from sspinnpose_ros.bags.placement_proposal import FAIR, Proposal
+from sspinnpose_ros.bags.placement_proposal import FAIR, ORDER, Proposal
 from sspinnpose_ros.bags.recording_info import describe_survey
 from sspinnpose_ros.bags.sensor_names import placement_in
 from sspinnpose_ros.bags.trial import find_trial
@@ -65,7 +65,7 @@ def score(proposal: Proposal, truth: Sequence[str]) -> Score:
     found = [each.sensor or '' for each in proposal.placements]
     parts = [name.split('_')[0] for name in found]
     legs = [
-        {there[-1] for there, true in zip(found, truth, strict=True) if true.endswith(side)}
+        {there[-1:] for there, true in zip(found, truth, strict=True) if true.endswith(side)}
         for side in ('_r', '_l')
     ]
     sure = [each.side for each in proposal.placements if each.side]
@@ -77,7 +77,7 @@ def score(proposal: Proposal, truth: Sequence[str]) -> Score:
         unsure=found.count(''),
         legs=whole,
         sides=('right' if whole and legs[0] == {'r'} else 'wrong') if told else 'not told',
-        confidence=min((each.part for each in proposal.placements), default=''),
+        confidence=min((each.part for each in proposal.placements), key=ORDER.index),
     )
 
 

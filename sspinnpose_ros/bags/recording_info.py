@@ -242,8 +242,8 @@ def _stamp_sentences(one: ImuTopic, stamps: StampStatistics, *, usual_delay_s: f
         share = stamps.lost / (stamps.lost + stamps.samples)
         said.append(
             f'{one.topic} has {stamps.gaps} gaps of up to {stamps.longest_gap_s:.2f} s, in which '
-            f'about {stamps.lost} samples ({share:.0%}) are lost, expected none; look at the radio '
-            'link.'
+            f'about {stamps.lost} samples ({share:.0%}) are lost, expected none; look at the '
+            'radio link.'
         )
     if stamps.repeated + stamps.backward > LARGEST_LOSS * stamps.samples:
         said.append(

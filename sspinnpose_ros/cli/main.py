@@ -19,6 +19,7 @@ from sspinnpose_ros.cli.completion import completion
 from sspinnpose_ros.cli.demo import demo
 from sspinnpose_ros.cli.estimate import estimate
 from sspinnpose_ros.cli.evaluate import evaluate
+from sspinnpose_ros.cli.export import export
 from sspinnpose_ros.cli.info import info
 from sspinnpose_ros.cli.locate_sensors import locate_sensors
 from sspinnpose_ros.cli.report import report
@@ -55,6 +56,7 @@ for command in (
     evaluate,
     report,
     view,
+    export,
     locate_sensors,
     accuracy,
     bench,
