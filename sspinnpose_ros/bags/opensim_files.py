@@ -25,6 +25,9 @@ FORCES = 'ground_reactions.mot'
 LOADS = 'external_loads.xml'
 FILES = (COORDINATES, MOMENTS, PERSON_MOMENTS, FORCES, LOADS)
 
+FARTHEST_M = 5.0
+"""How far Rajagopal's pelvis goes before it is held, m."""
+
 PREFIX = {'r': '', 'l': 'l_'}
 FORCE_PARTS = ('vx', 'vy', 'vz', 'px', 'py', 'pz')
 
@@ -63,7 +66,11 @@ class OpenSimTable:
 
 
 def opensim_tables(
-    arrays: Mapping[str, np.ndarray], *, height_m: float, model: OpenSimModel
+    arrays: Mapping[str, np.ndarray],
+    *,
+    height_m: float,
+    model: OpenSimModel,
+    in_place: bool = False,
 ) -> dict[str, OpenSimTable]:
     """Arrange an estimate as OpenSim does; rows without an estimate are left out.
 
@@ -71,6 +78,8 @@ def opensim_tables(
         arrays: of an estimate.npz.
         height_m: stature of the wearer, which scales where the hips are in the pelvis, m.
         model: whose signs and pelvis to use.
+        in_place: whether to take the mean speed off all positions, as on a treadmill; a frame at
+            constant speed leaves forces and moments as they are.
 
     Returns:
         Tables by file name: degrees and m; N m; N and m, centres of pressure on the ground and,
@@ -102,27 +111,30 @@ def opensim_tables(
             'some; look at what `sspinnpose estimate` printed.'
         )
 
-    def rows(values: np.ndarray) -> np.ndarray:
-        return np.asarray(values[whole], dtype=np.float64)
-
-    time = rows(arrays[TIME])
+    chosen = {
+        name: np.asarray(values[whole], dtype=np.float64)
+        for name, values in arrays.items()
+        if values.shape == whole.shape
+    }
+    time, forward = chosen[TIME], chosen['position_pelvis_forward']
+    if in_place and len(time) > 1:
+        forward = forward - np.polyval(np.polyfit(time, forward, 1), time)
+    chosen['position_pelvis_forward'] = forward
     tables = {
         COORDINATES: OpenSimTable(
             'Coordinates',
-            {TIME: time, **_coordinates(arrays, rows, height_m=height_m, model=model)},
+            {TIME: time, **_coordinates(chosen, height_m=height_m, model=model)},
             in_degrees=True,
         ),
-        MOMENTS: _moments(time, {name: rows(net[f'moment_{name}']) for name in JOINTS}, model),
+        MOMENTS: _moments(time, net_moments(chosen), model),
         FORCES: OpenSimTable(
             'Ground reactions',
-            {TIME: time, **_forces(arrays, rows, height_m=height_m)},
+            {TIME: time, **_forces(chosen, height_m=height_m)},
             in_degrees=False,
         ),
     }
     if any(name.startswith(TOTAL) for name in arrays):
-        tables[PERSON_MOMENTS] = _moments(
-            time, {name: rows(arrays[f'moment_{name}']) for name in JOINTS}, model
-        )
+        tables[PERSON_MOMENTS] = _moments(time, chosen, model)
     return tables
 
 
@@ -134,47 +146,43 @@ def write_opensim_files(folder: Path, tables: Mapping[str, OpenSimTable]) -> Non
     (folder / LOADS).write_text(_external_loads(), encoding='ascii')
 
 
-def _coordinates(arrays, rows, *, height_m: float, model: OpenSimModel) -> dict[str, np.ndarray]:
-    tilt = rows(arrays['angle_pelvis_tilt'])
+def _coordinates(
+    rows: Mapping[str, np.ndarray], *, height_m: float, model: OpenSimModel
+) -> dict[str, np.ndarray]:
+    tilt = rows['angle_pelvis_tilt']
     forward, up = (part * height_m / model.height_m for part in model.hip_m)
     cos, sin = np.cos(tilt), np.sin(tilt)
-    columns = {
+    return {
         'pelvis_tilt': np.rad2deg(tilt),
-        'pelvis_tx': rows(arrays['position_pelvis_forward']) - (cos * forward - sin * up),
-        'pelvis_ty': rows(arrays['position_pelvis_up']) - (sin * forward + cos * up),
+        'pelvis_tx': rows['position_pelvis_forward'] - (cos * forward - sin * up),
+        'pelvis_ty': rows['position_pelvis_up'] - (sin * forward + cos * up),
+        **{joint: np.rad2deg(_signed(rows[f'angle_{joint}'], joint, model)) for joint in JOINTS},
     }
-    for joint in JOINTS:
-        sign = model.knee_sign if 'knee' in joint else 1.0
-        columns[joint] = np.rad2deg(sign * rows(arrays[f'angle_{joint}']))
-    return columns
 
 
 def _moments(
-    time: np.ndarray, moments: Mapping[str, np.ndarray], model: OpenSimModel
+    time: np.ndarray, rows: Mapping[str, np.ndarray], model: OpenSimModel
 ) -> OpenSimTable:
+    moments = {f'{name}_moment': _signed(rows[f'moment_{name}'], name, model) for name in JOINTS}
     return OpenSimTable(
-        'Inverse Dynamics Generalized Forces',
-        {
-            TIME: time,
-            **{
-                f'{joint}_moment': (model.knee_sign if 'knee' in joint else 1.0) * values
-                for joint, values in moments.items()
-            },
-        },
-        in_degrees=False,
+        'Inverse Dynamics Generalized Forces', {TIME: time, **moments}, in_degrees=False
     )
 
 
-def _forces(arrays, rows, *, height_m: float) -> dict[str, np.ndarray]:
-    nothing = np.zeros(len(rows(arrays[TIME])))
+def _signed(values: np.ndarray, joint: str, model: OpenSimModel) -> np.ndarray:
+    return model.knee_sign * values if 'knee' in joint else values
+
+
+def _forces(rows: Mapping[str, np.ndarray], *, height_m: float) -> dict[str, np.ndarray]:
+    nothing = np.zeros(len(rows[TIME]))
     columns = {}
     for side in SIDES:
         aside = HIP_HALF_WIDTH_FRACTION * height_m * (1.0 if side == 'r' else -1.0)
         values = (
-            rows(arrays[f'grf_forward_{side}']),
-            rows(arrays[f'grf_up_{side}']),
+            rows[f'grf_forward_{side}'],
+            rows[f'grf_up_{side}'],
             nothing,
-            _pressure(arrays, rows, side=side),
+            _pressure(rows, side=side),
             nothing,
             nothing + aside,
         )
@@ -186,16 +194,12 @@ def _forces(arrays, rows, *, height_m: float) -> dict[str, np.ndarray]:
     return columns
 
 
-def _pressure(arrays, rows, *, side: str) -> np.ndarray:
+def _pressure(rows: Mapping[str, np.ndarray], *, side: str) -> np.ndarray:
     """Return (n,) where the force acts, m forward; between where it is known, on a line."""
-    place = rows(arrays['position_pelvis_forward']) + rows(
-        arrays.get(f'cop_forward_{side}', np.full(arrays[TIME].shape, np.nan))
-    )
+    time, hips = rows[TIME], rows['position_pelvis_forward']
+    place = hips + rows.get(f'cop_forward_{side}', np.full(len(time), np.nan))
     known = np.isfinite(place)
-    if not known.any():
-        return rows(arrays['position_pelvis_forward'])
-    time = rows(arrays[TIME])
-    return np.interp(time, time[known], place[known])
+    return np.interp(time, time[known], place[known]) if known.any() else hips
 
 
 def _write(file: TextIO, table: OpenSimTable) -> None:

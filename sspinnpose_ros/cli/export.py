@@ -30,6 +30,12 @@ OPENSIM, CSV = 'opensim', 'csv'
     help='Whose signs and pelvis to use: knee flexion is positive in Rajagopal (2016), negative '
     'in gait2354 and gait2392.',
 )
+@click.option(
+    '--in-place',
+    is_flag=True,
+    help='For OpenSim: take the mean speed off all positions, as on a treadmill. Forces and '
+    'moments stay as they are.',
+)
 @subject_option
 @output_option(metavar='FOLDER', text='Folder to make.')
 @overwrite_option
@@ -37,6 +43,7 @@ def export(
     estimate_path: Path,
     kind: str,
     model_name: str,
+    in_place: bool,
     subject_path: Path | None,
     output: Path,
     overwrite: bool,
@@ -67,13 +74,23 @@ def export(
         named=subject_path,
     )
     tables = opensim_files.opensim_tables(
-        arrays, height_m=wearer.height_m, model=opensim_files.MODELS[model_name]
+        arrays,
+        height_m=wearer.height_m,
+        model=opensim_files.MODELS[model_name],
+        in_place=in_place,
     )
     with folder_beside(output, overwrite=overwrite, contents=contents) as folder:
         opensim_files.write_opensim_files(folder, tables)
-    rows = len(tables[opensim_files.COORDINATES].columns['time'])
+    coordinates = tables[opensim_files.COORDINATES].columns
+    rows = len(coordinates['time'])
     left_out = len(arrays['time']) - rows
     click.echo(
         f'{output}: {rows} rows for {model_name}'
         + (f', {left_out} without an estimate left out.' if left_out else '.')
     )
+    farthest = float(abs(coordinates['pelvis_tx']).max())
+    if farthest > opensim_files.FARTHEST_M:
+        click.echo(
+            f'The pelvis gets {farthest:.0f} m forward. Some models of OpenSim stop it at '
+            f'{opensim_files.FARTHEST_M:.0f} m: for these add --in-place.'
+        )
