@@ -130,7 +130,7 @@ class RecoveredMcap:
                 if place > size and compression:
                     return
                 # Of a chunk that is cut off but not compressed the first records are whole.
-                yield _Block(begin + skipped, length - skipped, compression)
+                yield _Block(begin + skipped, min(place, size) - begin - skipped, compression)
             elif kind in (SCHEMA, CHANNEL, MESSAGE):
                 yield _Block(begin - _RECORD.size, length + _RECORD.size, None)
 

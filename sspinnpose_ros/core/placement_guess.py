@@ -31,6 +31,7 @@ LEG_PARTS = ('foot', 'shank', 'thigh')
 STILL_RAD_S = 0.1
 """A sensor that turns less than this, as root mean square, is not worn by somebody who walks."""
 
+SHORTEST_S = 3.0
 LEAST_REPEAT = 0.35
 FEWEST_STRIDES = 4
 LONGEST_WALK_S = 30.0
@@ -174,6 +175,8 @@ def _nothing(count: int, sentence: str, *, stride_s: float = float('nan')) -> Pl
 def _find_walk(
     acceleration: np.ndarray, angular_rate: np.ndarray, *, step_s: float
 ) -> _Walk | None:
+    if len(angular_rate) * step_s < SHORTEST_S:
+        return None
     rate = angular_rate - np.median(angular_rate, axis=0)
     pace = np.sqrt((rate**2).sum(-1).mean(0))
     worn = pace > STILL_RAD_S
