@@ -1,6 +1,7 @@
 """Guess where the sensors of recorded trials sit, and print how often that is right.
 
-Run `python benchmarks/placement.py DATA`, a folder of trial folders.
+Run `python benchmarks/placement.py DATA`, a folder of trial folders, or without DATA for synthetic
+wearers of every style, which move in the sagittal plane alone and so tell no sides.
 
 Each recording is looked at as `sspinnpose info` does, with its topics renamed, put in any order
 and every sensor turned at random; then again with some of its sensors only.
@@ -9,6 +10,7 @@ and every sensor turned at random; then again with some of its sensors only.
 from __future__ import annotations
 
 import sys
+import tempfile
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -21,10 +23,12 @@ from sspinnpose_ros.bags.placement_proposal import FAIR, ORDER, Proposal
 from sspinnpose_ros.bags.recording_info import describe_survey
 from sspinnpose_ros.bags.sensor_names import placement_in
 from sspinnpose_ros.bags.trial import find_trial
+from sspinnpose_ros.cli.simulate import STYLES, SimulationConfig, simulate_to_bag
 from sspinnpose_ros.core.conventions import SENSOR_SETS
 from sspinnpose_ros.core.placement_guess import HIGH
 
 SEED = 5
+ITERATIONS = 600
 
 
 @dataclass(frozen=True)
@@ -47,6 +51,24 @@ class Score:
     legs: bool
     sides: str
     confidence: str
+
+
+def synthetic_trials(folder: Path) -> Path:
+    """Simulate wearers of every style and speed, and return the folder of their trials."""
+    wearers = [(style, 0.9) for style in STYLES] + [(style, 1.5) for style in STYLES]
+    wearers += [('usual', speed) for speed in (0.5, 1.9, 2.6, 3.4)]
+    for seed, (style, speed) in enumerate(wearers):
+        config = SimulationConfig(
+            speed_mps=speed,
+            style=style,
+            seconds=25.0,
+            standing_s=2.0,
+            mounting='arbitrary',
+            seed=seed,
+            iterations=ITERATIONS,
+        )
+        simulate_to_bag(folder / f'{style.replace(" ", "_")}_{speed}', config=config)
+    return folder
 
 
 def without_names(survey: ImuSurvey, *, rng: np.random.Generator) -> tuple[ImuSurvey, list[str]]:
@@ -83,12 +105,11 @@ def score(proposal: Proposal, truth: Sequence[str]) -> Score:
 
 def main() -> int:
     """Print a line a recording with all of its sensors, and one a set of sensors."""
-    if len(sys.argv) != 2:
-        print(__doc__)
-        return 2
-    trials = sorted(path for path in Path(sys.argv[1]).iterdir() if (path / 'bag').is_dir())
     rng = np.random.default_rng(SEED)
-    surveys = {trial.name: survey_imus(find_trial(trial).bag) for trial in trials}
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = Path(sys.argv[1]) if len(sys.argv) > 1 else synthetic_trials(Path(scratch))
+        trials = sorted(path for path in folder.iterdir() if (path / 'bag').is_dir())
+        surveys = {trial.name: survey_imus(find_trial(trial).bag) for trial in trials}
     for name, wanted in {'all sensors': None, **SENSOR_SETS}.items():
         scores = {}
         for trial, survey in surveys.items():

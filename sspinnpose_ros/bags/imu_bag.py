@@ -380,7 +380,7 @@ def _find_topics(
             f'{path} holds no messages of {", ".join(missing)} (IMU topics there: '
             f'{", ".join(sorted(t for t, n in imus.items() if n))}), expected {topic}; name the '
             f'topic with --topic {missing[0]}=TOPIC or --mapping FILE, or choose the sensors that '
-            'are there with --sensors; `sspinnpose info` tells which sensor is where.'
+            'are there with --sensors; sspinnpose info tells which sensor is where.'
         )
     return topics
 
