@@ -256,7 +256,7 @@ def test_mistakes_are_sentences_and_leave_nothing(
     importer.refused('columns there: none', folder / 'empty.csv')
     importer.refused('no rows of numbers', folder / 'head.csv')
     importer.refused('no npz file', folder / 'bad.npz')
-    importer.refused('time, pelvis_acc, expected time and', folder / 'half.npz')
+    importer.refused('arrays there: time, pelvis_acc), expected time and', folder / 'half.npz')
     importer.refused('expected (n, 3)', folder / 'turned.npz')
     importer.refused('399 and 400 rows', folder / 'short.npz')
     importer.refused('does not exist', folder / 'nowhere.csv')

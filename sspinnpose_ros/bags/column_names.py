@@ -65,6 +65,8 @@ UNITS = {
     },
 }
 
+LONGEST_SENSOR = 40
+
 _WORD = re.compile(r'[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+')
 _BRACKET = re.compile(r'[(\[{]([^)\]}]*)[)\]}]')
 
@@ -115,7 +117,7 @@ def read_column(name: str) -> Column | None:
         if unit is None and found is not None:
             unit = found
             del left[-length:]
-    return Column(kind=kind, axis=axis, sensor='_'.join(left), unit=unit)
+    return Column(kind=kind, axis=axis, sensor='_'.join(left)[:LONGEST_SENSOR], unit=unit)
 
 
 def _parted(word: str) -> list[str]:

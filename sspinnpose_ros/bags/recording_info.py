@@ -9,7 +9,13 @@ from pathlib import Path
 
 import numpy as np
 
-from sspinnpose_ros.bags.imu_survey import ImuSurvey, ImuTopic, require_imus, survey_imus
+from sspinnpose_ros.bags.imu_survey import (
+    LONGEST_S,
+    ImuSurvey,
+    ImuTopic,
+    require_imus,
+    survey_imus,
+)
 from sspinnpose_ros.bags.placement_proposal import Proposal, propose_placement
 from sspinnpose_ros.bags.stream_check import SLOWEST_HZ
 from sspinnpose_ros.core.conventions import GRAVITY
@@ -17,6 +23,7 @@ from sspinnpose_ros.core.fault import Fault, FaultKind
 from sspinnpose_ros.core.placement_guess import guess_placement
 from sspinnpose_ros.core.plausibility import sensor_unit_faults
 from sspinnpose_ros.core.stamp_statistics import StampStatistics, stamp_statistics
+from sspinnpose_ros.core.stride_window import ABSURD
 
 GRID_S = 0.01
 SHORTEST_S = 4.0
@@ -39,7 +46,7 @@ class TopicInfo:
         topic: its name.
         frames: frame ids seen.
         stamps: how regular they are.
-        not_finite: samples with NaN or infinity.
+        not_finite: samples with NaN, infinity or what no sensor measures.
         sentences: what is wrong with it, each with what to change.
 
     """
@@ -125,7 +132,7 @@ class _Signal:
 
     def __init__(self, one: ImuTopic) -> None:
         sample = one.sample
-        finite = np.isfinite(sample).all(-1)
+        finite = (np.abs(sample) < ABSURD).all(-1)
         self.not_finite = int((~finite).sum())
         kept = slice(len(sample))
         stamp, received = one.stamp_ns[kept], one.received_ns[kept]
@@ -134,6 +141,9 @@ class _Signal:
         time = stamp + (delay if abs(delay) > ONE_CLOCK_S * 1e9 else 0)
         if (stamp == 0).mean() > 0.5 if len(stamp) else False:
             time = received
+        if len(time):
+            # What is farther from the others than all that is kept lasts has a stamp gone wild.
+            finite &= np.abs(time - np.median(time)) <= LONGEST_S * 1e9
         unique, first = np.unique(time[finite], return_index=True)
         self.time_ns = unique
         self.sample = sample[finite][first]
@@ -271,7 +281,8 @@ def _signal_sentences(one: ImuTopic, signal: _Signal) -> list[str]:
             )
     if signal.not_finite:
         said.append(
-            f'{one.topic} has {signal.not_finite} samples that are NaN or infinite, expected '
-            'finite numbers; check the driver, or add --skip-bad-samples to other commands.'
+            f'{one.topic} has {signal.not_finite} samples that are NaN, infinite or beyond '
+            'any sensor, expected numbers; check the driver, or add --skip-bad-samples to other '
+            'commands.'
         )
     return said

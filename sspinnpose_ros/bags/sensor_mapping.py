@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -170,7 +169,7 @@ def _topic(path: Path, name: str, value: Any) -> str:
 
 def _offset(path: Path, name: str, value: Any) -> float:
     number = isinstance(value, int | float) and not isinstance(value, bool)
-    if not number or not math.isfinite(value) or abs(value) > LARGEST_TIME_OFFSET_S:
+    if not number or not abs(value) <= LARGEST_TIME_OFFSET_S:
         raise MappingError(
             f'{name} in {path} is {brief(value)}, expected seconds of at most '
             f'{LARGEST_TIME_OFFSET_S:.0f} either way; correct it.'

@@ -28,7 +28,7 @@ DELIMITERS = ('\t', ';', ',')
 LATEST_HEADER = 100
 """Lines before which the names of the columns come."""
 
-LONGEST_LIST = 40
+LONGEST_LIST, LONGEST_NAME = 20, 30
 EXPECTED = (
     'expected time, acc_x, acc_y, acc_z, gyr_x, gyr_y and gyr_z, or the last six behind the name '
     'of each sensor, such as thigh_r_acc_x'
@@ -162,11 +162,11 @@ def _header(path: Path, lines: Sequence[str]) -> tuple[int, str | None, list[str
     )
 
 
-def _seen(names: Sequence[str]) -> str:
-    shown = ', '.join(name[:LONGEST_LIST] for name in names[:LONGEST_LIST])
+def _seen(names: Sequence[str], kind: str = 'columns') -> str:
+    shown = ', '.join(name[:LONGEST_NAME] for name in names[:LONGEST_LIST])
     shown = ''.join(each if each.isprintable() else '?' for each in shown)
     more = len(names) - LONGEST_LIST
-    return f'columns there: {shown or "none"}' + (f' and {more} more' if more > 0 else '')
+    return f'{kind} there: {shown or "none"}' + (f' and {more} more' if more > 0 else '')
 
 
 def _fields(line: str, delimiter: str | None) -> list[str]:
@@ -273,8 +273,8 @@ def _read_npz(path: Path, *, rate_hz: float | None, time_unit: str | None) -> li
     whole = {name: parts for name, parts in sensors.items() if len(parts) == 2}
     if not whole or len(whole) < len(sensors):
         raise TableError(
-            f'{path} holds the arrays {", ".join(arrays) or "none"}, expected time and, for each '
-            'sensor, SENSOR_acc and SENSOR_gyr of shape (n, 3); rename them.'
+            f'{path} holds other arrays ({_seen(list(arrays), "arrays")}), expected time and, for '
+            'each sensor, SENSOR_acc and SENSOR_gyr of shape (n, 3); rename them.'
         )
     return [
         _npz_sensor(path, arrays, name, parts, rate_hz=rate_hz, time_unit=time_unit)

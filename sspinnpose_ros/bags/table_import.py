@@ -17,6 +17,7 @@ from sspinnpose_ros.core.conventions import GRAVITY
 from sspinnpose_ros.core.errors import TableError
 from sspinnpose_ros.core.fault import FaultKind
 from sspinnpose_ros.core.plausibility import sensor_unit_faults
+from sspinnpose_ros.core.stride_window import ABSURD
 
 ACCELERATION_UNITS = {'m/s2': 1.0, 'g': GRAVITY}
 RATE_UNITS = {'rad/s': 1.0, 'deg/s': math.pi / 180.0}
@@ -26,6 +27,9 @@ ORIGIN_NS = 1_700_000_000_000_000_000
 FIRST_DATE_S = 1e9
 SHORTEST_OVERLAP_S = 1.0
 GRID_S = 0.01
+LONGEST_LOOK_S = 300.0
+"""How much around the middle of a file is looked at for wrong units, s."""
+
 HINTS = {FaultKind.UNIT_G: '--acceleration-unit g', FaultKind.UNIT_DEG_S: '--rate-unit deg/s'}
 
 
@@ -122,7 +126,7 @@ def _series(
     force_unit = options.acceleration_unit or sensor.acceleration_unit or 'm/s2'
     rate_unit = options.rate_unit or sensor.rate_unit or 'rad/s'
     scale = np.repeat((ACCELERATION_UNITS[force_unit], RATE_UNITS[rate_unit]), 3)
-    whole = np.isfinite(sensor.sample).all(-1) & np.isfinite(sensor.time_s)
+    whole = (np.abs(sensor.sample) < ABSURD).all(-1) & np.isfinite(sensor.time_s)
     time, order = np.unique(sensor.time_s[whole], return_index=True)
     if len(time) < 2:
         raise TableError(
@@ -141,6 +145,8 @@ def _series(
 
 
 def _require_units(name: str, path: Path, time: np.ndarray, sample: np.ndarray) -> None:
+    middle = np.abs(time - time[len(time) // 2]) <= 0.5 * LONGEST_LOOK_S
+    time, sample = time[middle], sample[middle]
     grid = np.arange(time[0], time[-1], GRID_S)
     if len(grid) < 2:
         return

@@ -29,7 +29,9 @@ LEG_PARTS = ('foot', 'shank', 'thigh')
 """From the segment that turns fastest to the slowest."""
 
 STILL_RAD_S = 0.1
-"""A sensor that turns less than this, as root mean square, is not worn by somebody who walks."""
+STILL_M_S2 = 0.3
+"""A sensor that turns and is pushed less than this, as root mean square, is not worn by somebody
+who walks."""
 
 SHORTEST_S = 3.0
 LEAST_REPEAT = 0.35
@@ -119,7 +121,7 @@ def guess_placement(
     walk = _find_walk(acceleration, angular_rate, step_s=step_s)
     if walk is None:
         return _nothing(count, 'Nobody walks here, so the motion does not tell where sensors sit.')
-    worn = np.flatnonzero(walk.pace > STILL_RAD_S)
+    worn = np.flatnonzero((walk.pace > STILL_RAD_S) | (walk.push > STILL_M_S2))
     order = worn[np.argsort(walk.pace[worn])]
     central, legs = _split(order)
     if not 2 <= len(legs) <= MOST_LEG_SENSORS:
@@ -344,8 +346,7 @@ def _words(
         return (FAIR if slow and not walk.runs else LOW), (
             f'{basis}; whether neighbours agree about their joints could not be confirmed.',
         )
-    sure = slow and len(legs) == 4
-    return (FAIR if sure else LOW), (
+    return LOW, (
         f'{basis}. With {len(legs) // 2} sensors on a leg no joints confirm which segments they '
-        'sit on.',
+        'sit on, nor which of them share a leg.',
     )

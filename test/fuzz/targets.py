@@ -616,7 +616,7 @@ def _survey(path: Path) -> None:
 
 
 def _table_targets(folder: Path) -> list[Target]:
-    samples = swinging(seconds=0.3, sensors=('pelvis', 'foot_r'))
+    samples = swinging(seconds=1.6, rate_hz=25.0, sensors=('pelvis', 'foot_r'))
     names = [f'{kind}_{axis}' for kind in ('acc', 'gyr') for axis in 'xyz']
     lines = [','.join(('time', *(f'{s}_{name}' for s in samples for name in names)))]
     arrays = {'time': samples['pelvis'].stamp_s}
