@@ -1,17 +1,13 @@
-"""Undo the compression that recorders apply, with what rosbags brings along."""
+"""Undo the compression that recorders apply, with what rosbags itself uses.
+
+It is imported only where there is something to undo: how rosbags does it is its own affair, and
+another version of it shall still read what is not compressed.
+"""
 
 from __future__ import annotations
 
 import shutil
-import sys
 from pathlib import Path
-
-import lz4.frame
-
-if sys.version_info >= (3, 14):
-    from compression import zstd
-else:
-    from backports import zstd
 
 ZSTD = b'\x28\xb5\x2f\xfd'
 """What zstd begins with, and no CDR."""
@@ -22,10 +18,12 @@ KINDS = ('', 'lz4', 'zstd')
 
 def decompress_chunk(data: bytes, kind: str) -> bytes:
     """Return what a chunk of one of `KINDS` holds."""
-    if kind == 'lz4':
-        whole: bytes = lz4.frame.decompress(data)
-        return whole
-    return zstd.decompress(data) if kind == 'zstd' else data
+    if not kind:
+        return data
+    from rosbags.rosbag2.storage_mcap import lz4_decompress, zstd
+
+    whole: bytes = lz4_decompress(data) if kind == 'lz4' else zstd.decompress(data)
+    return whole
 
 
 def plain_message(data: bytes) -> bytes:
@@ -33,10 +31,12 @@ def plain_message(data: bytes) -> bytes:
 
     Only metadata.yaml says whether messages are compressed, so without it their bytes must.
     """
-    return zstd.decompress(data) if data[:4] == ZSTD else data
+    return decompress_chunk(data, 'zstd') if data[:4] == ZSTD else data
 
 
 def decompress_file(source: Path, target: Path) -> None:
     """Write what a zstd file holds to another."""
+    from rosbags.rosbag2.storage_mcap import zstd
+
     with source.open('rb') as raw, zstd.open(raw, 'rb') as packed, target.open('wb') as whole:
         shutil.copyfileobj(packed, whole)
