@@ -18,6 +18,7 @@ from walking_sensors import Worn, random_rotation, walk
 
 from sspinnpose_ros.core.conventions import SENSOR_SETS, SENSORS
 from sspinnpose_ros.core.placement_guess import (
+    FAIR,
     HIGH,
     LOW,
     NONE,
@@ -89,12 +90,18 @@ def test_without_a_pelvis_no_side_is_told() -> None:
     assert found.right_leg is None
 
 
-@pytest.mark.parametrize('name', [name for name in SENSOR_SETS if name != 'all'])
-def test_fewer_sensors_are_guessed_with_little_confidence(name: str) -> None:
+@pytest.mark.parametrize(
+    ('name', 'confidence'),
+    [('feet+shanks', FAIR), ('thighs+shanks', FAIR), ('feet+thighs', LOW), ('shanks+pelvis', LOW)],
+)
+def test_fewer_sensors_are_guessed_with_less_confidence(name: str, confidence: str) -> None:
     sensors = SENSOR_SETS[name]
     found = guess(walker(), sensors)
     assert found.part == tuple(sensor.split('_')[0] for sensor in sensors)
-    assert found.part_confidence == LOW
+    sides = [sensor[-1] for sensor in sensors if sensor != 'pelvis']
+    legs = [leg for leg in found.leg if leg is not None]
+    assert [side == sides[0] for side in sides] == [leg == legs[0] for leg in legs]
+    assert found.part_confidence == confidence
     assert found.right_leg is None
 
 

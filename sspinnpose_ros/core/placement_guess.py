@@ -10,16 +10,17 @@ to be known and nothing is learned.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from sspinnpose_ros.core.calibration import NOMINAL_HEIGHT_M
 from sspinnpose_ros.core.conventions import SENSORS
-from sspinnpose_ros.core.drift_free import closure_bias
+from sspinnpose_ros.core.drift_free import closure_bias, level_motion
 from sspinnpose_ros.core.gait_tracks import GaitTracks, gait_tracks
 from sspinnpose_ros.core.leg_sides import NEAREST_RAD, SHORTEST_WALKING_STRIDE_S, swap_phase
+from sspinnpose_ros.core.neighbour_agreement import neighbour_agreement
 from sspinnpose_ros.core.stride import longest_run, stride_period, walking
 
 HIGH, FAIR, LOW, NONE = 'high', 'fair', 'low', 'none'
@@ -50,8 +51,9 @@ RESTING = 0.3
 feet 0.27 at most, shanks 0.37 at least. This and the bounds below were set by hand with the
 recordings in view."""
 
-THIGH_BELOW = 0.6
-"""Rate of a thigh over that of its foot is below this, of a shank above."""
+THIGH_BELOW_FOOT, THIGH_BELOW_SHANK = 0.6, 0.8
+"""Rate of a thigh over that of its foot and its shank is below these, of a shank over that of its
+foot above both."""
 
 SHANK_CYCLE = 0.35
 """Turns of a shank in a stride, as root mean square rate times stride over 2 pi, above this."""
@@ -131,16 +133,16 @@ def guess_placement(
             'legs; the motion does not tell where they sit.',
             stride_s=walk.stride_s,
         )
-    if walk.runs and len(legs) < MOST_LEG_SENSORS:
+    first, confirmed, gait = _one_leg(walk, central, legs)
+    if walk.runs and not confirmed:
         return _nothing(
             count,
-            'In running fewer than three sensors on a leg do not tell where they sit; record some '
-            'walking.',
+            'Running tells too little of these sensors, as no joints confirm which of them are '
+            'neighbours; record some walking.',
             stride_s=walk.stride_s,
         )
-    first, confirmed = _one_leg(walk, central, legs)
     other = [column for column in legs if column not in first]
-    names = _leg_parts(walk, first, other)
+    names = _leg_parts(walk, first, other, neighbours=confirmed)
     part: list[str | None] = [None] * count
     leg: list[int | None] = [None] * count
     for column, name in zip(central, _central_parts(walk, central), strict=True):
@@ -148,10 +150,10 @@ def guess_placement(
     for number, members in enumerate((first, other)):
         for name, column in zip(names, _by_pace(walk, members), strict=True):
             part[column], leg[column] = name, number
-    confidence, sentences = _words(walk, central, legs, confirmed=confirmed is not None)
+    confidence, sentences = _words(walk, central, legs, confirmed=confirmed)
     right = None
-    if confirmed is not None and 'pelvis' in part:
-        right = _right_leg(walk, part, leg, gait=confirmed)
+    if gait is not None and 'pelvis' in part:
+        right = _right_leg(walk, part, leg, gait=gait)
     return PlacementGuess(
         part=tuple(part),
         leg=tuple(leg),
@@ -217,20 +219,25 @@ def _central_parts(walk: _Walk, central: Sequence[int]) -> list[str]:
     return ['pelvis' if place == lower else 'trunk' for place in range(2)]
 
 
-def _leg_parts(walk: _Walk, first: Sequence[int], other: Sequence[int]) -> tuple[str, ...]:
+def _leg_parts(
+    walk: _Walk, first: Sequence[int], other: Sequence[int], *, neighbours: bool
+) -> tuple[str, ...]:
     """Return the parts that each leg wears, from the fastest to the slowest sensor."""
     if len(first) == len(LEG_PARTS):
         return LEG_PARTS
     legs = [_by_pace(walk, members) for members in (first, other)]
     fastest = [members[0] for members in legs]
-    foot = float(walk.rest[fastest].mean()) < RESTING
+    rests = float(walk.rest[fastest].mean()) < RESTING
     if len(first) == 1:
         cycle = float(walk.pace[fastest].mean()) * walk.stride_s / (2.0 * np.pi)
-        return ('foot',) if foot else ('shank',) if cycle > SHANK_CYCLE else ('thigh',)
+        return ('foot',) if rests else ('shank',) if cycle > SHANK_CYCLE else ('thigh',)
     slower = float(np.mean([walk.pace[low] / walk.pace[high] for high, low in legs]))
-    if not foot:
+    if walk.runs:
+        return ('shank', 'thigh') if slower < THIGH_BELOW_SHANK else ('foot', 'shank')
+    if not rests:
         return ('shank', 'thigh')
-    return ('foot', 'thigh') if slower < THIGH_BELOW else ('foot', 'shank')
+    near = neighbours or slower > THIGH_BELOW_FOOT
+    return ('foot', 'shank') if near else ('foot', 'thigh')
 
 
 def _by_pace(walk: _Walk, columns: Sequence[int]) -> list[int]:
@@ -239,49 +246,86 @@ def _by_pace(walk: _Walk, columns: Sequence[int]) -> list[int]:
 
 def _one_leg(
     walk: _Walk, central: Sequence[int], legs: Sequence[int]
-) -> tuple[list[int], GaitTracks | None]:
-    """Return the sensors of one leg, and how all move where their joints confirm it."""
+) -> tuple[list[int], bool, GaitTracks | None]:
+    """Return the sensors of one leg, whether joints confirm them, and how all move if they do.
+
+    Every division of the sensors into two legs is tried; the last is given for whole legs only.
+    """
     half = len(legs) // 2
-    if half < len(LEG_PARTS):
-        beats = _phases(walk, legs)
-        together = np.argsort(-np.cos(beats), kind='stable')[:half]
-        return [legs[place] for place in together], None
-    pelvis = [
-        column
-        for column, name in zip(central, _central_parts(walk, central), strict=True)
-        if name == 'pelvis'
-    ]
+    if half == 1:
+        return [legs[0]], False, None
     angular_rate = walk.angular_rate - closure_bias(
         acceleration=walk.acceleration,
         angular_rate=walk.angular_rate,
         period=walk.period,
         step_s=walk.step_s,
     )
-    found: list[tuple[float, list[int], GaitTracks]] = []
-    for others in itertools.combinations(legs[1:], half - 1):
-        first = [legs[0], *others]
-        columns = dict(zip(('pelvis',), pelvis, strict=False))
-        for side, members in (('r', first), ('l', [each for each in legs if each not in first])):
-            for name, column in zip(LEG_PARTS, _by_pace(walk, members), strict=True):
-                columns[f'{name}_{side}'] = column
-        rows = list(columns.values())
-        gait = gait_tracks(
-            acceleration=walk.acceleration[:, rows],
-            angular_rate=angular_rate[:, rows],
-            sensors=tuple(columns),
+    found: list[tuple[float, list[int], GaitTracks | None]] = []
+    if half == len(LEG_PARTS):
+        for first in _divisions(legs):
+            gait = _whole_legs(walk, central, legs, first, angular_rate=angular_rate)
+            agreement = min(
+                agreement
+                for name, agreement in gait.coherence.items()
+                if name.startswith(('thigh', 'shank'))
+            )
+            found.append((agreement, first, gait))
+    else:
+        motion = level_motion(
+            acceleration=walk.acceleration,
+            angular_rate=angular_rate,
             period=walk.period,
             step_s=walk.step_s,
-            height_m=NOMINAL_HEIGHT_M,
         )
-        agreement = min(
-            agreement
-            for name, agreement in gait.coherence.items()
-            if name.startswith(('thigh', 'shank'))
-        )
-        found.append((agreement, first, gait))
+        for first in _divisions(legs):
+            agreement = 1.0
+            for members in (first, [each for each in legs if each not in first]):
+                lower, upper = _by_pace(walk, members)
+                agreement = min(
+                    agreement, neighbour_agreement(motion=motion, upper=upper, lower=lower)
+                )
+            found.append((agreement, first, None))
     found.sort(key=lambda each: -each[0])
-    (best, first, gait), (second, *_) = found[:2]
-    return first, gait if best > AGREEING and best > second + LEAST_LEAD else None
+    (best, first, whole), (second, *_) = found[:2]
+    if best > AGREEING and best > second + LEAST_LEAD:
+        return first, True, whole
+    if half == len(LEG_PARTS):
+        return first, False, None
+    together = np.argsort(-np.cos(_phases(walk, legs)), kind='stable')[:half]
+    return [legs[place] for place in together], False, None
+
+
+def _divisions(legs: Sequence[int]) -> Iterator[list[int]]:
+    for others in itertools.combinations(legs[1:], len(legs) // 2 - 1):
+        yield [legs[0], *others]
+
+
+def _whole_legs(
+    walk: _Walk,
+    central: Sequence[int],
+    legs: Sequence[int],
+    first: Sequence[int],
+    *,
+    angular_rate: np.ndarray,
+) -> GaitTracks:
+    """Return how sensors move if `first` are those of the right leg; rates without bias."""
+    columns = {
+        name: column
+        for name, column in zip(_central_parts(walk, central), central, strict=True)
+        if name == 'pelvis'
+    }
+    for side, members in (('r', first), ('l', [each for each in legs if each not in first])):
+        for name, column in zip(LEG_PARTS, _by_pace(walk, members), strict=True):
+            columns[f'{name}_{side}'] = column
+    rows = list(columns.values())
+    return gait_tracks(
+        acceleration=walk.acceleration[:, rows],
+        angular_rate=angular_rate[:, rows],
+        sensors=tuple(columns),
+        period=walk.period,
+        step_s=walk.step_s,
+        height_m=NOMINAL_HEIGHT_M,
+    )
 
 
 def _phases(walk: _Walk, legs: Sequence[int]) -> np.ndarray:
@@ -341,12 +385,17 @@ def _words(
         f'{walk.stride_s:.2f} s: down a leg segments turn ever faster, the legs take turns'
     )
     if confirmed:
-        return HIGH, (f'{basis}, and neighbours agree about the joints that they share.',)
+        agree = f'{basis}, and neighbours agree about the joints that they share'
+        if whole:
+            return HIGH, (f'{agree}.',)
+        return (LOW if walk.runs else FAIR), (
+            f'{agree}; which two segments of the leg these are, only their speed and rest tell.',
+        )
     if whole:
         return (FAIR if slow and not walk.runs else LOW), (
             f'{basis}; whether neighbours agree about their joints could not be confirmed.',
         )
     return LOW, (
-        f'{basis}. With {len(legs) // 2} sensors on a leg no joints confirm which segments they '
-        'sit on, nor which of them share a leg.',
+        f'{basis}. No joints confirm which segments these sensors sit on, nor which of them '
+        'share a leg.',
     )
