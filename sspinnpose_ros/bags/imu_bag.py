@@ -34,6 +34,12 @@ BLOCK = 2048
 """Messages that are parsed at once; all that a reader keeps of a bag."""
 
 STORAGE_SUFFIXES = ('.mcap', '.db3')
+OTHER_FILES = {
+    '.bag': ('a recording of ROS 1', 'rosbags-convert, which comes with rosbags'),
+    **dict.fromkeys(('.csv', '.txt', '.npz'), ('a table', 'sspinnpose import')),
+}
+"""Files that are taken for recordings: what they are, and what makes a recording of them."""
+
 ONE_CLOCK_NS = 60_000_000_000
 """Stamps farther before the others than this come from a clock that was not yet set."""
 
@@ -311,6 +317,12 @@ def _storages(path: Path) -> list[Path]:
         raise RecordingError(
             f'{path} does not exist, expected a rosbag2 folder or a trial folder; '
             'name an existing recording.'
+        )
+    other = OTHER_FILES.get(path.suffix.lower())
+    if other is not None and path.is_file():
+        raise RecordingError(
+            f'{path} is {other[0]}, expected a rosbag2 recording or a trial folder; make one of '
+            f'it with {other[1]}.'
         )
     if path.is_file() or (path / METADATA).exists():
         return [path]
