@@ -14,12 +14,12 @@ import yaml
 pytest.importorskip('rosbags')
 
 from command_line import run
-from made_recordings import SUBJECT, restamp_bag, swinging, write_text_bag, write_trial
+from made_recordings import ORIGIN_NS, SUBJECT, restamp_bag, swinging, write_text_bag, write_trial
 from rosbags.rosbag2 import Reader, StoragePlugin, Writer
 from rosbags.typesys import Stores, get_typestore
 from walking_sensors import random_rotation, walk
 
-from sspinnpose_ros.bags.imu_bag import ImuSeries
+from sspinnpose_ros.bags.imu_bag import ImuSeries, open_imu_bag
 from sspinnpose_ros.bags.placement_proposal import propose_placement
 from sspinnpose_ros.bags.recording_info import RecordingInfo, recording_info
 from sspinnpose_ros.bags.sensor_names import NamedPlacement, placement_in
@@ -161,7 +161,13 @@ def test_dead_stamps_and_shared_topics_are_told(tmp_path: Path) -> None:
         message.header.stamp.sec = message.header.stamp.nanosec = 0  # type: ignore[attr-defined]
 
     change_messages(trial / 'bag', tmp_path / 'zero', zero)
-    assert 'header stamps of zero' in said_of(recording_info(tmp_path / 'zero'), 'pelvis')
+    dead = recording_info(tmp_path / 'zero')
+    assert 'header stamps of zero' in said_of(dead, 'pelvis')
+    assert dead.mapping.stamps_at_arrival
+    with open_imu_bag(tmp_path / 'zero', stamps_at_arrival=True) as bag:
+        assert bag.origin_ns == ORIGIN_NS
+        for one in bag.series().values():
+            np.testing.assert_allclose(one.stamp_s, np.arange(600) * 0.01, atol=1e-6)
 
     count = iter(range(10**6))
     change_messages(

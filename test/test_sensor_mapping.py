@@ -48,12 +48,19 @@ def test_the_shipped_parameter_file_says_the_defaults() -> None:
         min_size=1,
     ).filter(lambda topics: len(set(topics.values())) == len(topics)),
     st.dictionaries(st.sampled_from(SENSORS), st.floats(-3600, 3600).filter(bool)),
+    st.booleans(),
 )
 def test_what_is_written_is_read(
-    tmp_path_factory: pytest.TempPathFactory, topics: dict[str, str], offsets: dict[str, float]
+    tmp_path_factory: pytest.TempPathFactory,
+    topics: dict[str, str],
+    offsets: dict[str, float],
+    at_arrival: bool,
 ) -> None:
     mapping = SensorMapping(
-        topics=topics, time_offset_s=offsets, sensors=tuple(s for s in SENSORS if s in topics)
+        topics=topics,
+        time_offset_s=offsets,
+        sensors=tuple(s for s in SENSORS if s in topics),
+        stamps_at_arrival=at_arrival,
     )
     path = tmp_path_factory.mktemp('mapping') / 'mapping.yaml'
     save_mapping(path, mapping, remarks=['a note', 'of two\nlines: [ {'])
@@ -89,6 +96,7 @@ def test_every_way_to_write_parameters_is_read(tmp_path: Path, text: str) -> Non
         ('/**:\n  ros__parameters: {imu.plvis.topic: /a}\n', r"'imu\.plvis\.topic'.*pelvis"),
         ('/**:\n  ros__parameters: {imu.pelvis.topic: 3}\n', r'imu\.pelvis\.topic .* is 3'),
         ('/**:\n  ros__parameters: {imu.pelvis.topic: /}\n', 'name of a topic'),
+        ('/**:\n  ros__parameters: {stamps: mine}\n', "stamps .* is 'mine'"),
         ('/**:\n  ros__parameters: {sensors: [wrist]}\n', r"\['wrist'\]"),
         ('/**:\n  ros__parameters: {imu.pelvis.time_offset_s: .nan}\n', 'is nan'),
         ('/**:\n  ros__parameters: {imu: {pelvis: {time_offset_s: true}}}\n', 'is True'),
@@ -168,7 +176,12 @@ def test_the_node_reads_what_is_written(tmp_path: Path) -> None:
     from sspinnpose_ros.ros.parameters import declare_parameters, read_parameters
 
     odd = {**ODD, 'foot_l': "/it's/imu"}
-    mapping = SensorMapping(topics=odd, time_offset_s={'pelvis': -0.02}, sensors=SENSORS[:4])
+    mapping = SensorMapping(
+        topics=odd,
+        time_offset_s={'pelvis': -0.02},
+        sensors=SENSORS[:4],
+        stamps_at_arrival=True,
+    )
     file = written(tmp_path / 'p.yaml', mapping_text(mapping, remarks=['note: [']))
     context = rclpy.Context()
     with private_domain() as domain:
@@ -184,3 +197,4 @@ def test_the_node_reads_what_is_written(tmp_path: Path) -> None:
     assert {sensor: values[f'imu.{sensor}.topic'] for sensor in SENSORS} == odd
     assert values['imu.pelvis.time_offset_s'] == -0.02
     assert values['sensors'] == list(SENSORS[:4])
+    assert values['stamps'] == 'arrival'

@@ -25,6 +25,7 @@ from sspinnpose_ros.bags.bag_reader import (
 )
 from sspinnpose_ros.bags.decompression import plain_message
 from sspinnpose_ros.bags.imu_cdr import ImuBlock, MalformedImuError, parse_imus
+from sspinnpose_ros.core.arrival_stamps import ArrivalStamps
 from sspinnpose_ros.core.conventions import OPTIONAL_SENSORS, SENSORS
 from sspinnpose_ros.core.errors import RecordingError
 
@@ -71,9 +72,11 @@ class ImuBag:
         readers: Sequence[OpenReader],
         topics: Mapping[str, str],
         remarks: Sequence[str] = (),
+        stamps_at_arrival: bool = False,
     ) -> None:
         """Keep the open readers, which topic each sensor is on and what is odd about the files."""
         self.path = path
+        self._stamps_at_arrival = stamps_at_arrival
         self.remarks = tuple(remarks)
         self.topics = dict(topics)
         self._readers = readers
@@ -82,6 +85,7 @@ class ImuBag:
         self._counts = {
             topic: sum(c.msgcount for c in connections if c.topic == topic) for topic in wanted
         }
+        self._begin_ns = min((reader.start_time for reader in readers), default=0)
         self.origin_ns = self._first_stamp()
 
     @property
@@ -184,6 +188,7 @@ class ImuBag:
         self, sensors: Sequence[str]
     ) -> Iterator[tuple[list[str], np.ndarray, np.ndarray, np.ndarray]]:
         sensor_of = {self.topics[sensor]: sensor for sensor in sensors}
+        arrivals = {sensor: ArrivalStamps() for sensor in sensors}
         names: list[str] = []
         logged: list[int] = []
         raw: list[bytes] = []
@@ -192,10 +197,10 @@ class ImuBag:
             logged.append(time)
             raw.append(data)
             if len(raw) == BLOCK:
-                yield self._parse(names, logged, raw)
+                yield self._parse(names, logged, raw, arrivals)
                 names, logged, raw = [], [], []
         if raw:
-            yield self._parse(names, logged, raw)
+            yield self._parse(names, logged, raw, arrivals)
 
     def _messages(self, topics: set[str]) -> Iterator[tuple[str, int, bytes]]:
         def of(reader: OpenReader) -> Iterator[tuple[int, str, bytes]]:
@@ -215,8 +220,13 @@ class ImuBag:
             raise unreadable(self.path, error) from None
 
     def _parse(
-        self, names: list[str], logged: list[int], raw: list[bytes]
+        self,
+        names: list[str],
+        logged: list[int],
+        raw: list[bytes],
+        arrivals: Mapping[str, ArrivalStamps],
     ) -> tuple[list[str], np.ndarray, np.ndarray, np.ndarray]:
+        received = np.asarray(logged, dtype=np.int64)
         stamp = np.empty(len(raw), dtype=np.int64)
         sample = np.empty((len(raw), 6))
         labels = np.asarray(names)
@@ -224,7 +234,12 @@ class ImuBag:
             rows = np.flatnonzero(labels == sensor)
             block = self._parse_sensor(sensor, [raw[row] for row in rows])
             stamp[rows], sample[rows] = block.stamp_ns, block.sample
-        return names, stamp, sample, np.asarray(logged, dtype=np.int64)
+            if self._stamps_at_arrival:
+                # Counted from the first message, as a float holds no date to the nanosecond.
+                since = (received[rows] - self._begin_ns) * 1e-9
+                spread = [arrivals[sensor].stamp(each) for each in since.tolist()]
+                stamp[rows] = self._begin_ns + np.round(np.array(spread) * 1e9).astype(np.int64)
+        return names, stamp, sample, received
 
     def _parse_sensor(self, sensor: str, raw: Sequence[bytes]) -> ImuBlock:
         topic = self.topics[sensor]
@@ -242,10 +257,10 @@ class ImuBag:
                 '-1), expected specific force and angular rate of every sensor; switch it on in '
                 'the driver or leave the sensor out with --sensors.'
             )
-        if len(raw) > 1 and not block.stamp_ns.any():
+        if len(raw) > 1 and not block.stamp_ns.any() and not self._stamps_at_arrival:
             raise RecordingError(
                 f'{topic} in {self.path} has header stamps of zero, expected the time of '
-                'measurement; let the driver stamp its messages.'
+                'measurement; let the driver stamp its messages, or add --stamps arrival.'
             )
         return block
 
@@ -256,6 +271,7 @@ def open_imu_bag(
     *,
     sensors: Sequence[str] | None = None,
     topics: Mapping[str, str] | None = None,
+    stamps_at_arrival: bool = False,
 ) -> Iterator[ImuBag]:
     """Open a recording and find the topic of every sensor.
 
@@ -264,6 +280,8 @@ def open_imu_bag(
         sensors: those that must be there; by default all of `conventions.SENSORS`.
         topics: topic of a sensor where it is not '<anything>/imu/<sensor>/data_raw'; one without
             a leading slash may have any namespace before it, as in a parameter file of the node.
+        stamps_at_arrival: whether to stamp samples when they were recorded, spread evenly where
+            they came together, instead of with their header stamps.
 
     Yields:
         The open recording, with the required sensors and any optional ones.
@@ -275,7 +293,13 @@ def open_imu_bag(
     with open_storages(path) as (readers, remarks):
         connections = [c for reader in readers for c in reader.connections]
         found = _find_topics(path, connections, required=sensors, given=topics or {})
-        yield ImuBag(path=path, readers=readers, topics=found, remarks=remarks)
+        yield ImuBag(
+            path=path,
+            readers=readers,
+            topics=found,
+            remarks=remarks,
+            stamps_at_arrival=stamps_at_arrival,
+        )
 
 
 @contextmanager

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +17,7 @@ from sspinnpose_ros.bags.imu_survey import (
     survey_imus,
 )
 from sspinnpose_ros.bags.placement_proposal import Proposal, propose_placement
+from sspinnpose_ros.bags.sensor_mapping import SensorMapping
 from sspinnpose_ros.bags.stream_check import SLOWEST_HZ
 from sspinnpose_ros.core.conventions import GRAVITY
 from sspinnpose_ros.core.fault import Fault, FaultKind
@@ -76,6 +77,12 @@ class RecordingInfo:
     others: Mapping[str, tuple[str, int]]
     proposal: Proposal
     remarks: tuple[str, ...]
+
+    @property
+    def mapping(self) -> SensorMapping:
+        """What is proposed, with arrivals for stamps where most topics have dead ones."""
+        dead = sum(_is_unset(each.stamps) for each in self.topics)
+        return replace(self.proposal.mapping, stamps_at_arrival=2 * dead > len(self.topics))
 
 
 def recording_info(path: Path) -> RecordingInfo:
@@ -217,11 +224,15 @@ def _covers(time_ns: np.ndarray, begin_ns: float, end_ns: float) -> bool:
     return covered > COVERED * (end_ns - begin_ns)
 
 
+def _is_unset(stamps: StampStatistics) -> bool:
+    return stamps.unset > 0.5 * stamps.samples
+
+
 def _stamp_sentences(one: ImuTopic, stamps: StampStatistics, *, usual_delay_s: float) -> list[str]:
-    if stamps.unset > 0.5 * stamps.samples:
+    if _is_unset(stamps):
         return [
             f'{one.topic} has header stamps of zero, expected the time of measurement; let the '
-            'driver stamp its messages, or set `stamps: arrival` on the node.'
+            'driver stamp its messages, or set `stamps: arrival` in the mapping.'
         ]
     said = []
     off = stamps.delay_s - usual_delay_s
@@ -246,7 +257,7 @@ def _stamp_sentences(one: ImuTopic, stamps: StampStatistics, *, usual_delay_s: f
         said.append(
             f'The intervals of {one.topic} vary by {1e3 * stamps.jitter_s:.1f} ms, expected about '
             f'{1e3 / stamps.rate_hz:.1f} ms between samples: it seems to be stamped when messages '
-            'arrive; stamp the time of measurement, or set `stamps: arrival` on the node.'
+            'arrive; stamp the time of measurement, or set `stamps: arrival` in the mapping.'
         )
     if stamps.lost > LARGEST_LOSS * stamps.samples:
         share = stamps.lost / (stamps.lost + stamps.samples)

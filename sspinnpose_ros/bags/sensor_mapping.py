@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 from sspinnpose_ros.core.atomic_output import file_beside
 from sspinnpose_ros.core.bounded_yaml import BrokenYamlError, UnboundedYamlError, read_yaml
 from sspinnpose_ros.core.brief import brief
@@ -15,6 +17,7 @@ from sspinnpose_ros.core.errors import MappingError
 
 NODE = 'sspinnpose'
 WILDCARDS = ('*', '**')
+HEADER, ARRIVAL = 'header', 'arrival'
 SECTION = 'ros__parameters'
 LARGEST_TIME_OFFSET_S = 3600.0
 EXPECTED = 'expected a parameter file of the node such as `imu.pelvis.topic: /my/imu`'
@@ -28,16 +31,18 @@ class SensorMapping:
         topics: topic by sensor; one without a leading slash may have any namespace before it.
         time_offset_s: added to every stamp of a sensor, s.
         sensors: those that are worn, None where nothing is said.
+        stamps_at_arrival: whether header stamps are dead and arrivals hold instead.
 
     """
 
     topics: Mapping[str, str] = field(default_factory=dict)
     time_offset_s: Mapping[str, float] = field(default_factory=dict)
     sensors: tuple[str, ...] | None = None
+    stamps_at_arrival: bool = False
 
 
 def load_mapping(path: Path) -> SensorMapping:
-    """Read `sensors`, `imu.*.topic` and `imu.*.time_offset_s` of a ROS parameter file.
+    """Read `sensors`, `stamps`, `imu.*.topic` and `imu.*.time_offset_s` of a ROS parameter file.
 
     Sections of a node `sspinnpose` in any namespace and of wildcards count; where they differ, the
     node's own holds, as in ROS. Every other parameter is the node's alone and not read.
@@ -69,12 +74,15 @@ def load_mapping(path: Path) -> SensorMapping:
     topics: dict[str, str] = {}
     offsets: dict[str, float] = {}
     sensors: tuple[str, ...] | None = None
+    stamps = HEADER
     # What a wildcard says is written over by what is said of the node itself.
     for _, section in sorted(sections, key=lambda each: each[0]):
         for name, value in _flat(section):
             parts = name.split('.')
             if name == 'sensors':
                 sensors = _worn(path, value)
+            elif name == 'stamps':
+                stamps = _stamps(path, value)
             elif parts[0] == 'imu':
                 if len(parts) != 3 or parts[1] not in (*SENSORS, *OPTIONAL_SENSORS):
                     raise MappingError(
@@ -90,6 +98,7 @@ def load_mapping(path: Path) -> SensorMapping:
         topics=topics,
         time_offset_s={sensor: offset for sensor, offset in offsets.items() if offset},
         sensors=sensors,
+        stamps_at_arrival=stamps == ARRIVAL,
     )
 
 
@@ -99,12 +108,15 @@ def mapping_text(mapping: SensorMapping, *, remarks: Sequence[str] = ()) -> str:
     lines += ['/**:', f'  {SECTION}:']
     if mapping.sensors is not None:
         lines.append(f'    sensors: [{", ".join(mapping.sensors)}]')
+    if mapping.stamps_at_arrival:
+        lines.append(f'    stamps: {ARRIVAL}')
     lines += [
         f"    imu.{sensor}.topic: '{topic.replace(chr(39), 2 * chr(39))}'"
         for sensor, topic in mapping.topics.items()
     ]
     lines += [
-        f'    imu.{sensor}.time_offset_s: {float(offset)!r}'
+        # Python's 1e-05 is a text to YAML.
+        f'    imu.{sensor}.time_offset_s: {yaml.safe_dump(float(offset)).splitlines()[0]}'
         for sensor, offset in mapping.time_offset_s.items()
     ]
     return '\n'.join(lines) + '\n'
@@ -157,6 +169,14 @@ def _worn(path: Path, value: Any) -> tuple[str, ...]:
             f'{", ".join(SENSORS)}; correct it.'
         )
     return tuple(sensor for sensor in SENSORS if sensor in value)
+
+
+def _stamps(path: Path, value: Any) -> str:
+    if value not in (HEADER, ARRIVAL):
+        raise MappingError(
+            f'stamps in {path} is {brief(value)}, expected {HEADER} or {ARRIVAL}; correct it.'
+        )
+    return str(value)
 
 
 def _topic(path: Path, name: str, value: Any) -> str:

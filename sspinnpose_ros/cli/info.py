@@ -45,7 +45,7 @@ def info(bag_path: Path, as_json: bool, mapping_path: Path | None, overwrite: bo
     if mapping_path is not None:
         require_free(mapping_path, overwrite=overwrite)
     found = recording_info(find_trial(bag_path).bag)
-    mapping = found.proposal.mapping
+    mapping = found.mapping
     if mapping_path is not None:
         if not mapping.topics:
             raise MappingError(
@@ -100,7 +100,7 @@ def _lines(path: Path, found: RecordingInfo) -> list[str]:
         ]
     )
     lines += proposal.sentences
-    mapping = proposal.mapping
+    mapping = found.mapping
     if mapping.topics:
         if proposal.missing:
             lines.append(f'Not found: {", ".join(proposal.missing)}.')
@@ -143,7 +143,7 @@ def _number(value: float, form: str) -> str:
 
 def _plain(found: RecordingInfo) -> dict[str, Any]:
     """Return what JSON can hold; numbers that are not known are null."""
-    mapping = found.proposal.mapping
+    mapping = found.mapping
     whole = asdict(found)
     for topic in whole['topics']:
         topic['stamps'] = {
@@ -159,4 +159,5 @@ def _plain(found: RecordingInfo) -> dict[str, Any]:
     }
     whole['proposal']['missing'] = found.proposal.missing
     whole['proposal']['topics'] = mapping.topics
+    whole['proposal']['stamps'] = 'arrival' if mapping.stamps_at_arrival else 'header'
     return whole

@@ -55,7 +55,8 @@ def subject_option(command: Command) -> Command:
 def topic_option(command: Command) -> Command:
     """Add --mapping and --topic, repeatable.
 
-    What the mapping says also holds for --sensors and --time-offset where these are not given.
+    What the mapping says also holds for --sensors, --stamps and --time-offset where these are not
+    given.
     """
     command = click.option(
         '--mapping',
@@ -76,6 +77,18 @@ def topic_option(command: Command) -> Command:
         callback=_parse_topics,
         help='Topic of a sensor that is not on /imu/SENSOR/data_raw; may be repeated. An optional '
         'sensor trunk is known but not used.',
+    )(command)
+
+
+def stamps_option(command: Command) -> Command:
+    """Add --stamps."""
+    return click.option(
+        '--stamps',
+        'stamps_at_arrival',
+        type=click.Choice(('header', 'arrival')),
+        callback=_parse_stamps,
+        help="Time of a sample, as the node's stamps: that of its message, or when it was "
+        'recorded, for drivers whose stamps are dead. Default: header, or what the mapping says.',
     )(command)
 
 
@@ -194,6 +207,13 @@ def _parse_topics(
             )
         topics[sensor] = topic if topic.startswith('/') else f'/{topic}'
     return topics
+
+
+def _parse_stamps(context: click.Context, parameter: click.Parameter, value: str | None) -> bool:
+    if value is None:
+        mapping = context.meta.get(MAPPING)
+        return mapping is not None and bool(mapping.stamps_at_arrival)
+    return value == 'arrival'
 
 
 def _parse_time_offsets(

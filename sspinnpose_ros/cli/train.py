@@ -17,6 +17,7 @@ from sspinnpose_ros.cli.options import (
     output_option,
     overwrite_option,
     skip_bad_samples_option,
+    stamps_option,
     subject_option,
     time_offset_option,
     topic_option,
@@ -39,6 +40,7 @@ LONGEST_S = 3600.0
 @subject_option
 @calibration_option
 @topic_option
+@stamps_option
 @time_offset_option
 @skip_bad_samples_option
 @click.option(
@@ -75,6 +77,7 @@ def train(
     subject_path: Path | None,
     calibration_path: Path | None,
     topics: Mapping[str, str],
+    stamps_at_arrival: bool,
     time_offset_s: Mapping[str, float],
     skip_bad_samples: bool,
     initial: str | None,
@@ -119,6 +122,7 @@ def train(
             subject_path=subject_path,
             calibration_path=calibration_path,
             topics=topics,
+            stamps_at_arrival=stamps_at_arrival,
             time_offset_s=time_offset_s,
             skip_bad_samples=skip_bad_samples,
         )
@@ -155,6 +159,7 @@ def _recording(
     subject_path: Path | None,
     calibration_path: Path | None,
     topics: Mapping[str, str],
+    stamps_at_arrival: bool,
     time_offset_s: Mapping[str, float],
     skip_bad_samples: bool,
 ) -> Sequence[UnlabelledRecording]:
@@ -168,7 +173,7 @@ def _recording(
     from sspinnpose_ros.training.train import RATE_HZ
 
     trial = find_trial(path)
-    with open_imu_bag(trial.bag, topics=topics) as bag:
+    with open_imu_bag(trial.bag, topics=topics, stamps_at_arrival=stamps_at_arrival) as bag:
         for remark in bag.remarks:
             click.echo(remark)
         subject = subject_of(trial, named=subject_path)
