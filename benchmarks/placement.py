@@ -1,3 +1,5 @@
+# Copyright 2026 The sspinnpose_ros authors
+# SPDX-License-Identifier: Apache-2.0
 """Guess where the sensors of recorded trials sit, and print how often that is right.
 
 Run `python benchmarks/placement.py DATA`, a folder of trial folders, or without DATA for synthetic

@@ -1,3 +1,5 @@
+# Copyright 2026 The sspinnpose_ros authors
+# SPDX-License-Identifier: Apache-2.0
 """Write estimates for OpenSim and spreadsheets, and read them back as these do."""
 
 from __future__ import annotations

@@ -1,3 +1,5 @@
+# Copyright 2026 The sspinnpose_ros authors
+# SPDX-License-Identifier: Apache-2.0
 """Make recordings of CSV and NPZ files, as loggers, vendors and spreadsheets write them."""
 
 from __future__ import annotations

@@ -1,3 +1,5 @@
+# Copyright 2026 The sspinnpose_ros authors
+# SPDX-License-Identifier: Apache-2.0
 """Say what a recording holds, and propose a mapping that the other commands take."""
 
 from __future__ import annotations
@@ -89,20 +91,19 @@ def test_anonymous_sensors_become_a_mapping_that_other_commands_take(
     assert done.code == 0, done.err
 
 
-def test_json_says_the_same_and_nothing_else(
-    tmp_path: Path, monkeypatch: Patch, capsys: Capture
-) -> None:
+def test_json_says_the_same(tmp_path: Path, monkeypatch: Patch, capsys: Capture) -> None:
     trial = write_trial(tmp_path / 'trial')
-    done = run(monkeypatch, capsys, 'info', trial, '--json')
+    file = tmp_path / 'info.json'
+    done = run(monkeypatch, capsys, 'info', trial, '--json', file)
     assert done.code == 0, done.err
-    found = json.loads(done.out)
-    assert [topic['topic'] for topic in found['topics']] == sorted(
-        f'/imu/{sensor}/data_raw' for sensor in SENSORS
-    )
-    assert found['proposal']['topics'] == {s: f'/imu/{s}/data_raw' for s in SENSORS}
+    found = json.loads(file.read_text())
+    topics = {sensor: f'/imu/{sensor}/data_raw' for sensor in SENSORS}
+    assert [topic['topic'] for topic in found['topics']] == sorted(topics.values())
+    assert found['mapping'] == {'sensors': list(SENSORS), 'topics': topics, 'stamps': 'header'}
     assert all(topic['stamps']['rate_hz'] == pytest.approx(100.0) for topic in found['topics'])
-    assert {each['confidence'] for each in found['proposal']['placements']} == {'named'}
-    assert found['proposal']['missing'] == []
+    assert {each['confidence'] for each in found['placements']} == {'named'}
+    assert found['missing'] == []
+    assert run(monkeypatch, capsys, 'info', trial, '--json', file).code == 2
 
 
 def test_a_clean_recording_looks_right(tmp_path: Path) -> None:

@@ -1,3 +1,5 @@
+# Copyright 2026 The sspinnpose_ros authors
+# SPDX-License-Identifier: Apache-2.0
 """Guess where unnamed sensors sit: on a made walker, and on recorded ones where they are."""
 
 from __future__ import annotations

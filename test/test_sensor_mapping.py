@@ -1,3 +1,5 @@
+# Copyright 2026 The sspinnpose_ros authors
+# SPDX-License-Identifier: Apache-2.0
 """Say once which sensor is on which topic, in the parameter file of the node."""
 
 from __future__ import annotations

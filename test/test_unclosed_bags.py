@@ -1,3 +1,5 @@
+# Copyright 2026 The sspinnpose_ros authors
+# SPDX-License-Identifier: Apache-2.0
 """Read what `ros2 bag record` leaves behind: splits, compression, and files it never closed."""
 
 from __future__ import annotations

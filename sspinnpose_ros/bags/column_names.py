@@ -1,3 +1,5 @@
+# Copyright 2026 The sspinnpose_ros authors
+# SPDX-License-Identifier: Apache-2.0
 """Tell from the name of a column or an array what it holds, as loggers and vendors spell it."""
 
 from __future__ import annotations

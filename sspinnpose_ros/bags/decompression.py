@@ -1,3 +1,5 @@
+# Copyright 2026 The sspinnpose_ros authors
+# SPDX-License-Identifier: Apache-2.0
 """Undo the compression that recorders apply, with what rosbags itself uses.
 
 It is imported only where there is something to undo: how rosbags does it is its own affair, and

@@ -1,3 +1,5 @@
+# Copyright 2026 The sspinnpose_ros authors
+# SPDX-License-Identifier: Apache-2.0
 """Write an estimate as one table of text, for spreadsheets."""
 
 from __future__ import annotations

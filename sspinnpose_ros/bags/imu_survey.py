@@ -1,3 +1,5 @@
+# Copyright 2026 The sspinnpose_ros authors
+# SPDX-License-Identifier: Apache-2.0
 """Read every IMU topic of a recording as it is, whatever it is called and however odd."""
 
 from __future__ import annotations

@@ -1,3 +1,5 @@
+# Copyright 2026 The sspinnpose_ros authors
+# SPDX-License-Identifier: Apache-2.0
 """Read what is whole in an mcap file that its recorder never closed, as after a loss of power."""
 
 from __future__ import annotations

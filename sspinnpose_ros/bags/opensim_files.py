@@ -1,3 +1,5 @@
+# Copyright 2026 The sspinnpose_ros authors
+# SPDX-License-Identifier: Apache-2.0
 """Write estimates as the files that OpenSim reads: motions, joint moments, ground reactions.
 
 OpenSim's ground has x forward, y up and z to the right. Its pelvis turns about z, so that leaning

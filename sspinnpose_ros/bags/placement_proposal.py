@@ -1,3 +1,5 @@
+# Copyright 2026 The sspinnpose_ros authors
+# SPDX-License-Identifier: Apache-2.0
 """Propose which sensor each IMU topic is, from its names and from how it moves."""
 
 from __future__ import annotations

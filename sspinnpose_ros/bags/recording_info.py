@@ -1,3 +1,5 @@
+# Copyright 2026 The sspinnpose_ros authors
+# SPDX-License-Identifier: Apache-2.0
 """Say what a recording holds before anything is made of it."""
 
 from __future__ import annotations

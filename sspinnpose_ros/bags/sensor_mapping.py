@@ -1,3 +1,5 @@
+# Copyright 2026 The sspinnpose_ros authors
+# SPDX-License-Identifier: Apache-2.0
 """Read and write which topic each sensor is on, as the node's parameter file says it."""
 
 from __future__ import annotations

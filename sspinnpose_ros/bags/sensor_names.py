@@ -1,3 +1,5 @@
+# Copyright 2026 The sspinnpose_ros authors
+# SPDX-License-Identifier: Apache-2.0
 """Read which segment a sensor is worn on from its name, its topic or its frame."""
 
 from __future__ import annotations

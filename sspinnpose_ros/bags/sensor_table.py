@@ -1,3 +1,5 @@
+# Copyright 2026 The sspinnpose_ros authors
+# SPDX-License-Identifier: Apache-2.0
 """Read CSV and NPZ files of IMU samples, as loggers and vendors write them."""
 
 from __future__ import annotations

@@ -1,3 +1,5 @@
+# Copyright 2026 The sspinnpose_ros authors
+# SPDX-License-Identifier: Apache-2.0
 """Make one recording of the sensors of CSV and NPZ files."""
 
 from __future__ import annotations

@@ -1,8 +1,9 @@
+# Copyright 2026 The sspinnpose_ros authors
+# SPDX-License-Identifier: Apache-2.0
 """Give the sub-command that says what a recording holds."""
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from sspinnpose_ros.cli.json_file import json_option, write_json
 from sspinnpose_ros.cli.options import bag_argument, overwrite_option
 
 if TYPE_CHECKING:
@@ -19,7 +21,7 @@ if TYPE_CHECKING:
 
 @click.command(short_help='Say what a recording holds, and where its IMUs seem to be worn.')
 @bag_argument
-@click.option('--json', 'as_json', is_flag=True, help='Print one JSON object instead of text.')
+@json_option('Write what was found to this file as well.')
 @click.option(
     '--write-mapping',
     'mapping_path',
@@ -29,7 +31,9 @@ if TYPE_CHECKING:
     'node.',
 )
 @overwrite_option
-def info(bag_path: Path, as_json: bool, mapping_path: Path | None, overwrite: bool) -> None:
+def info(
+    bag_path: Path, json_path: Path | None, mapping_path: Path | None, overwrite: bool
+) -> None:
     """Look at the IMU topics of a recording before anything is made of it.
 
     Prints rate, gaps, repeated stamps, jitter and delay of every sensor_msgs/Imu topic, what
@@ -42,8 +46,9 @@ def info(bag_path: Path, as_json: bool, mapping_path: Path | None, overwrite: bo
     from sspinnpose_ros.core.atomic_output import require_free
     from sspinnpose_ros.core.errors import MappingError
 
-    if mapping_path is not None:
-        require_free(mapping_path, overwrite=overwrite)
+    for path in (mapping_path, json_path):
+        if path is not None:
+            require_free(path, overwrite=overwrite)
     found = recording_info(find_trial(bag_path).bag)
     mapping = found.mapping
     if mapping_path is not None:
@@ -53,9 +58,8 @@ def info(bag_path: Path, as_json: bool, mapping_path: Path | None, overwrite: bo
                 f'that do; write {mapping_path} by hand.'
             )
         save_mapping(mapping_path, mapping, remarks=_notes(found), overwrite=overwrite)
-    if as_json:
-        click.echo(json.dumps(_plain(found), indent=2, allow_nan=False))
-        return
+    if json_path is not None:
+        write_json(json_path, _plain(found), overwrite=overwrite)
     for line in _lines(bag_path, found):
         click.echo(line)
     if mapping_path is not None:
@@ -142,22 +146,24 @@ def _number(value: float, form: str) -> str:
 
 
 def _plain(found: RecordingInfo) -> dict[str, Any]:
-    """Return what JSON can hold; numbers that are not known are null."""
+    """Return what JSON can hold."""
     mapping = found.mapping
-    whole = asdict(found)
-    for topic in whole['topics']:
-        topic['stamps'] = {
-            name: value if math.isfinite(value) else None
-            for name, value in topic['stamps'].items()
-        }
-    for placement, each in zip(
-        whole['proposal']['placements'], found.proposal.placements, strict=True
-    ):
-        placement['confidence'] = each.confidence
-    whole['others'] = {
-        topic: {'type': kind, 'messages': count} for topic, (kind, count) in found.others.items()
+    return {
+        'duration_s': found.duration_s,
+        'topics': [asdict(topic) for topic in found.topics],
+        'others': {
+            topic: {'type': kind, 'messages': count}
+            for topic, (kind, count) in found.others.items()
+        },
+        'placements': [
+            {**asdict(each), 'confidence': each.confidence} for each in found.proposal.placements
+        ],
+        'mapping': {
+            'sensors': mapping.sensors or (),
+            'topics': mapping.topics,
+            'stamps': 'arrival' if mapping.stamps_at_arrival else 'header',
+        },
+        'missing': found.proposal.missing,
+        'sentences': found.proposal.sentences,
+        'remarks': found.remarks,
     }
-    whole['proposal']['missing'] = found.proposal.missing
-    whole['proposal']['topics'] = mapping.topics
-    whole['proposal']['stamps'] = 'arrival' if mapping.stamps_at_arrival else 'header'
-    return whole

@@ -1,3 +1,5 @@
+# Copyright 2026 The sspinnpose_ros authors
+# SPDX-License-Identifier: Apache-2.0
 """Tell whether two sensors sit on segments that meet in a joint, whatever else is known of them.
 
 Both move the centre of a joint that they share, so its velocity seen from either must agree.

@@ -1,3 +1,5 @@
+# Copyright 2026 The sspinnpose_ros authors
+# SPDX-License-Identifier: Apache-2.0
 """Guess which segment each of some unnamed IMUs is worn on, from how the wearer walks.
 
 Down a leg the segments turn ever faster, and in walking only feet come to rest in every stride.

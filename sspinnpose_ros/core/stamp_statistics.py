@@ -1,3 +1,5 @@
+# Copyright 2026 The sspinnpose_ros authors
+# SPDX-License-Identifier: Apache-2.0
 """Say how regularly a recorded sensor was sampled, and how its stamps stand to the recorder."""
 
 from __future__ import annotations
