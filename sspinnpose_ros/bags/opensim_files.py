@@ -54,8 +54,8 @@ MODELS = {
     'rajagopal': OpenSimModel(knee_sign=1.0, hip_m=(-0.0563, -0.0785), height_m=1.70),
     'gait2392': OpenSimModel(knee_sign=-1.0, hip_m=(-0.0707, -0.0661), height_m=1.80),
 }
-"""Rajagopal et al. (2016) and models made from it, such as those of OpenCap; gait2354 and gait2392
-of Delp et al. (1990)."""
+"""Rajagopal et al. (2016) and models made from it, such as those of OpenCap; gait2392, gait2354
+and gait10dof18musc, made from Delp et al. (1990)."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -30,7 +30,7 @@ OPENSIM, CSV = 'opensim', 'csv'
     default='rajagopal',
     show_default=True,
     help='Whose signs and pelvis to use: knee flexion is positive in Rajagopal (2016), negative '
-    'in gait2354 and gait2392.',
+    'in gait2354, gait2392 and gait10dof18musc.',
 )
 @click.option(
     '--in-place',

@@ -53,9 +53,9 @@ RESTING = 0.3
 feet 0.27 at most, shanks 0.37 at least. This and the bounds below were set by hand with the
 recordings in view."""
 
-THIGH_BELOW_FOOT, THIGH_BELOW_SHANK = 0.6, 0.8
-"""Rate of a thigh over that of its foot and its shank is below these, of a shank over that of its
-foot above both."""
+THIGH_BELOW = 0.8
+"""Rate of a runner's thigh over that of the shank is below this, of a shank over that of its foot
+above."""
 
 SHANK_CYCLE = 0.35
 """Turns of a shank in a stride, as root mean square rate times stride over 2 pi, above this."""
@@ -233,13 +233,13 @@ def _leg_parts(
     if len(first) == 1:
         cycle = float(walk.pace[fastest].mean()) * walk.stride_s / (2.0 * np.pi)
         return ('foot',) if rests else ('shank',) if cycle > SHANK_CYCLE else ('thigh',)
-    slower = float(np.mean([walk.pace[low] / walk.pace[high] for high, low in legs]))
+    if not neighbours:
+        # Of a leg's segments only thigh and foot share no joint.
+        return ('foot', 'thigh')
     if walk.runs:
-        return ('shank', 'thigh') if slower < THIGH_BELOW_SHANK else ('foot', 'shank')
-    if not rests:
-        return ('shank', 'thigh')
-    near = neighbours or slower > THIGH_BELOW_FOOT
-    return ('foot', 'shank') if near else ('foot', 'thigh')
+        slower = float(np.mean([walk.pace[low] / walk.pace[high] for high, low in legs]))
+        return ('shank', 'thigh') if slower < THIGH_BELOW else ('foot', 'shank')
+    return ('foot', 'shank') if rests else ('shank', 'thigh')
 
 
 def _by_pace(walk: _Walk, columns: Sequence[int]) -> list[int]:
@@ -293,8 +293,10 @@ def _one_leg(
         return first, True, whole
     if half == len(LEG_PARTS):
         return first, False, None
-    together = np.argsort(-np.cos(_phases(walk, legs)), kind='stable')[:half]
-    return [legs[place] for place in together], False, None
+    # No neighbours: two feet, which turn fastest, and two thighs.
+    foot, _, *thighs = _by_pace(walk, legs)
+    beat = dict(zip(legs, _phases(walk, legs), strict=True))
+    return [foot, max(thighs, key=lambda each: np.cos(beat[each] - beat[foot]))], False, None
 
 
 def _divisions(legs: Sequence[int]) -> Iterator[list[int]]:
