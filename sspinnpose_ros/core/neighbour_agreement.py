@@ -15,11 +15,17 @@ from sspinnpose_ros.core.joint_centres import Track, joint_centre, relative_head
 USUAL_ARM_M = 0.2
 """How far a sensor usually is from the joint below or above it, m."""
 
+LEAST_ARM_M = 0.05
+"""How far below the upper sensor a knee or an ankle is at least, m. Recordings have 0.16 and more;
+two thighs agree as well, about the hips above both."""
+
 ROUNDS = 4
 
 
 def neighbour_agreement(*, motion: Motion, upper: int, lower: int) -> float:
     """Return 0 to 1, how well the joint below one sensor moves like the one above another.
+
+    It is 0 where the point at which they agree best is not below the upper one.
 
     Args:
         motion: of all sensors in steady walking.
@@ -38,7 +44,7 @@ def neighbour_agreement(*, motion: Motion, upper: int, lower: int) -> float:
             parent=parent, child=turned, on_parent=on_parent, on_child=on_child, used=used
         )
         on_child, on_parent, agreement = joint.on_child, joint.on_parent, joint.coherence
-    return agreement
+    return agreement if on_child @ _up(child, used) < -LEAST_ARM_M else 0.0
 
 
 def _track(motion: Motion, number: int) -> Track:
