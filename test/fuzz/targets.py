@@ -37,8 +37,8 @@ from sspinnpose_ros.bags.imu_survey import survey_imus
 from sspinnpose_ros.bags.latency_log import read_latency_log
 from sspinnpose_ros.bags.recording_info import describe_survey
 from sspinnpose_ros.bags.reference import load_estimate, load_reference
-from sspinnpose_ros.bags.status_log import read_status_log
 from sspinnpose_ros.bags.sensor_mapping import SensorMapping, load_mapping, mapping_text
+from sspinnpose_ros.bags.status_log import read_status_log
 from sspinnpose_ros.bags.table_import import TableOptions, import_tables
 from sspinnpose_ros.core.bounded_yaml import BrokenYamlError, UnboundedYamlError, parse_yaml
 from sspinnpose_ros.core.calibration import Calibration, SensorVerdict
