@@ -267,6 +267,8 @@ def test_an_estimate_without_a_whole_row_is_refused(arrays: dict[str, np.ndarray
 def test_opensim_opens_every_file(
     out: Path, tmp_path: Path, monkeypatch: Patch, capsys: Capture
 ) -> None:
+    # It leaves a log where it is imported.
+    monkeypatch.chdir(tmp_path)
     opensim = pytest.importorskip('opensim', reason='opensim is not installed')
     folder = tmp_path / 'opensim'
     assert run(monkeypatch, capsys, 'export', out, '-o', folder).code == 0
