@@ -117,6 +117,10 @@ def test_no_imu_no_bag_and_broken_files_are_told_apart(trial: Path, tmp_path: Pa
         samples_of(tmp_path / 'nowhere')
     with pytest.raises(RecordingError, match=r'neither metadata\.yaml nor'):
         samples_of(tmp_path)
+    for name, words in (('a.csv', 'sspinnpose import'), ('a.bag', 'rosbags-convert')):
+        (tmp_path / name).touch()
+        with pytest.raises(RecordingError, match=words):
+            samples_of(tmp_path / name)
     broken = tmp_path / 'broken'
     shutil.copytree(trial / 'bag', broken)
     whole = (broken / 'bag.mcap').read_bytes()

@@ -52,8 +52,11 @@ def random_rotation(generator: np.random.Generator) -> np.ndarray:
     return rotation
 
 
-def walk(*, seconds: float = 16.0, standing_s: float = 1.0) -> Worn:
-    """Return segment-aligned signals of a walker who stands first."""
+def walk(*, seconds: float = 16.0, standing_s: float = 1.0, sway_m: float = 0.03) -> Worn:
+    """Return segment-aligned signals of a walker who stands first.
+
+    With a negative `sway_m` the pelvis goes over the leg that stands, as people do.
+    """
     fine = 8
     step = STEP_S / fine
     time = np.arange(int((seconds + 0.2) / step)) * step
@@ -97,7 +100,7 @@ def walk(*, seconds: float = 16.0, standing_s: float = 1.0) -> Worn:
     carried = np.stack(
         [
             -np.cumsum(backward / total) * step,
-            0.03 * effort * np.sin(phase),
+            sway_m * effort * np.sin(phase),
             -standing[:, 2],
         ],
         axis=-1,

@@ -4,12 +4,15 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from rosbags.rosbag2 import Reader, ReaderError
 
+from sspinnpose_ros.bags.decompression import decompress_file
+from sspinnpose_ros.bags.mcap_recovery import RecoveredMcap, is_cut_off
 from sspinnpose_ros.core.bounded_yaml import BrokenYamlError, UnboundedYamlError, read_yaml
 from sspinnpose_ros.core.errors import RecordingError
 
@@ -18,11 +21,16 @@ LARGEST_METADATA_BYTES = 4_000_000
 MOST_METADATA_VALUES = 200_000
 LATEST_NS = 2**63 - 1
 LONGEST_DETAIL = 200
+COMPRESSED = '.zstd'
+
+OpenReader = Reader | RecoveredMcap
 
 
 @contextmanager
-def open_reader(path: Path) -> Iterator[Reader]:
-    """Open a rosbag2 folder or a single mcap or db3 file.
+def open_reader(path: Path) -> Iterator[OpenReader]:
+    """Open a rosbag2 folder or a single mcap or db3 file, compressed as a whole or not.
+
+    Of a single mcap file that was never closed, what is whole is read; `recovery_remark` says so.
 
     Yields:
         The open reader; its topics, types, counts and times are what they should be.
@@ -32,16 +40,43 @@ def open_reader(path: Path) -> Iterator[Reader]:
 
     """
     _require_metadata(path)
-    try:
-        reader = Reader(path)
-        reader.open()
-    except Exception as error:
-        raise unreadable(path, error) from None
-    try:
+    _require_merged(path)
+    with ExitStack() as stack:
+        try:
+            reader = _opened(_unpacked(path, stack))
+        except Exception as error:
+            raise unreadable(path, error) from None
+        stack.callback(reader.close)
         _require_connections(path, reader)
         yield reader
-    finally:
-        reader.close()
+
+
+def recovery_remark(path: Path, reader: OpenReader) -> str | None:
+    """Return a sentence where a file was never closed and only what is whole is read."""
+    if not isinstance(reader, RecoveredMcap):
+        return None
+    seconds = (reader.end_time - reader.start_time) * 1e-9
+    return (
+        f'{path} was never closed, as after a crash of the recorder: {reader.message_count} '
+        f'messages of {seconds:.1f} s are whole and are used.'
+    )
+
+
+def _opened(path: Path) -> OpenReader:
+    if path.is_file() and path.suffix == '.mcap' and is_cut_off(path):
+        return RecoveredMcap(path)
+    reader = Reader(path)
+    reader.open()
+    return reader
+
+
+def _unpacked(path: Path, stack: ExitStack) -> Path:
+    if not path.is_file() or path.suffix != COMPRESSED:
+        return path
+    folder = stack.enter_context(tempfile.TemporaryDirectory())
+    whole = Path(folder) / path.stem
+    decompress_file(path, whole)
+    return whole
 
 
 def unreadable(path: Path, error: Exception) -> RecordingError:
@@ -91,7 +126,19 @@ def _require_metadata(path: Path) -> None:
         )
 
 
-def _require_connections(path: Path, reader: Reader) -> None:
+def _require_merged(path: Path) -> None:
+    """Refuse a database whose newest part is still in another file, which the reader ignores."""
+    files = [path] if path.is_file() else path.glob('*.db3')
+    for file in files:
+        log = file.with_name(f'{file.name}-wal')
+        if file.suffix == '.db3' and log.exists() and log.stat().st_size:
+            raise RecordingError(
+                f'{file} was never closed: part of it is still in {log.name}, expected one file; '
+                f"merge them with `sqlite3 {file} 'PRAGMA wal_checkpoint(TRUNCATE)'`."
+            )
+
+
+def _require_connections(path: Path, reader: OpenReader) -> None:
     known = all(
         isinstance(each.topic, str)
         and each.topic.isprintable()

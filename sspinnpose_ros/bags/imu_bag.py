@@ -13,10 +13,19 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from rosbags.rosbag2 import Reader
 
-from sspinnpose_ros.bags.bag_reader import LATEST_NS, open_reader, unreadable
+from sspinnpose_ros.bags.bag_reader import (
+    COMPRESSED,
+    LATEST_NS,
+    METADATA,
+    OpenReader,
+    open_reader,
+    recovery_remark,
+    unreadable,
+)
+from sspinnpose_ros.bags.decompression import plain_message
 from sspinnpose_ros.bags.imu_cdr import ImuBlock, MalformedImuError, parse_imus
+from sspinnpose_ros.core.arrival_stamps import ArrivalStamps
 from sspinnpose_ros.core.conventions import OPTIONAL_SENSORS, SENSORS
 from sspinnpose_ros.core.errors import RecordingError
 
@@ -26,6 +35,12 @@ BLOCK = 2048
 """Messages that are parsed at once; all that a reader keeps of a bag."""
 
 STORAGE_SUFFIXES = ('.mcap', '.db3')
+OTHER_FILES = {
+    '.bag': ('a recording of ROS 1', 'rosbags-convert, which comes with rosbags'),
+    **dict.fromkeys(('.csv', '.txt', '.npz'), ('a table', 'sspinnpose import')),
+}
+"""Files that are taken for recordings: what they are, and what makes a recording of them."""
+
 ONE_CLOCK_NS = 60_000_000_000
 """Stamps farther before the others than this come from a clock that was not yet set."""
 
@@ -51,10 +66,18 @@ class ImuBag:
     """Give the IMU samples of an open recording; made by `open_imu_bag`."""
 
     def __init__(
-        self, *, path: Path, readers: Sequence[Reader], topics: Mapping[str, str]
+        self,
+        *,
+        path: Path,
+        readers: Sequence[OpenReader],
+        topics: Mapping[str, str],
+        remarks: Sequence[str] = (),
+        stamps_at_arrival: bool = False,
     ) -> None:
-        """Keep the open readers and which topic each sensor is on."""
+        """Keep the open readers, which topic each sensor is on and what is odd about the files."""
         self.path = path
+        self._stamps_at_arrival = stamps_at_arrival
+        self.remarks = tuple(remarks)
         self.topics = dict(topics)
         self._readers = readers
         wanted = set(topics.values())
@@ -62,6 +85,7 @@ class ImuBag:
         self._counts = {
             topic: sum(c.msgcount for c in connections if c.topic == topic) for topic in wanted
         }
+        self._begin_ns = min((reader.start_time for reader in readers), default=0)
         self.origin_ns = self._first_stamp()
 
     @property
@@ -164,6 +188,7 @@ class ImuBag:
         self, sensors: Sequence[str]
     ) -> Iterator[tuple[list[str], np.ndarray, np.ndarray, np.ndarray]]:
         sensor_of = {self.topics[sensor]: sensor for sensor in sensors}
+        arrivals = {sensor: ArrivalStamps() for sensor in sensors}
         names: list[str] = []
         logged: list[int] = []
         raw: list[bytes] = []
@@ -172,17 +197,17 @@ class ImuBag:
             logged.append(time)
             raw.append(data)
             if len(raw) == BLOCK:
-                yield self._parse(names, logged, raw)
+                yield self._parse(names, logged, raw, arrivals)
                 names, logged, raw = [], [], []
         if raw:
-            yield self._parse(names, logged, raw)
+            yield self._parse(names, logged, raw, arrivals)
 
     def _messages(self, topics: set[str]) -> Iterator[tuple[str, int, bytes]]:
-        def of(reader: Reader) -> Iterator[tuple[int, str, bytes]]:
+        def of(reader: OpenReader) -> Iterator[tuple[int, str, bytes]]:
             chosen = [c for c in reader.connections if c.topic in topics]
             if chosen:
                 for connection, time, data in reader.messages(chosen):
-                    yield time, connection.topic, data
+                    yield time, connection.topic, plain_message(data)
 
         try:
             parts = [of(reader) for reader in self._readers]
@@ -195,8 +220,13 @@ class ImuBag:
             raise unreadable(self.path, error) from None
 
     def _parse(
-        self, names: list[str], logged: list[int], raw: list[bytes]
+        self,
+        names: list[str],
+        logged: list[int],
+        raw: list[bytes],
+        arrivals: Mapping[str, ArrivalStamps],
     ) -> tuple[list[str], np.ndarray, np.ndarray, np.ndarray]:
+        received = np.asarray(logged, dtype=np.int64)
         stamp = np.empty(len(raw), dtype=np.int64)
         sample = np.empty((len(raw), 6))
         labels = np.asarray(names)
@@ -204,7 +234,12 @@ class ImuBag:
             rows = np.flatnonzero(labels == sensor)
             block = self._parse_sensor(sensor, [raw[row] for row in rows])
             stamp[rows], sample[rows] = block.stamp_ns, block.sample
-        return names, stamp, sample, np.asarray(logged, dtype=np.int64)
+            if self._stamps_at_arrival:
+                # Counted from the first message, as a float holds no date to the nanosecond.
+                since = (received[rows] - self._begin_ns) * 1e-9
+                spread = [arrivals[sensor].stamp(each) for each in since.tolist()]
+                stamp[rows] = self._begin_ns + np.round(np.array(spread) * 1e9).astype(np.int64)
+        return names, stamp, sample, received
 
     def _parse_sensor(self, sensor: str, raw: Sequence[bytes]) -> ImuBlock:
         topic = self.topics[sensor]
@@ -222,10 +257,10 @@ class ImuBag:
                 '-1), expected specific force and angular rate of every sensor; switch it on in '
                 'the driver or leave the sensor out with --sensors.'
             )
-        if len(raw) > 1 and not block.stamp_ns.any():
+        if len(raw) > 1 and not block.stamp_ns.any() and not self._stamps_at_arrival:
             raise RecordingError(
                 f'{topic} in {self.path} has header stamps of zero, expected the time of '
-                'measurement; let the driver stamp its messages.'
+                'measurement; let the driver stamp its messages, or add --stamps arrival.'
             )
         return block
 
@@ -236,13 +271,17 @@ def open_imu_bag(
     *,
     sensors: Sequence[str] | None = None,
     topics: Mapping[str, str] | None = None,
+    stamps_at_arrival: bool = False,
 ) -> Iterator[ImuBag]:
     """Open a recording and find the topic of every sensor.
 
     Args:
         path: a rosbag2 folder or a single mcap or db3 file, compressed or not, split or not.
         sensors: those that must be there; by default all of `conventions.SENSORS`.
-        topics: topic of a sensor where it is not '<anything>/imu/<sensor>/data_raw'.
+        topics: topic of a sensor where it is not '<anything>/imu/<sensor>/data_raw'; one without
+            a leading slash may have any namespace before it, as in a parameter file of the node.
+        stamps_at_arrival: whether to stamp samples when they were recorded, spread evenly where
+            they came together, instead of with their header stamps.
 
     Yields:
         The open recording, with the required sensors and any optional ones.
@@ -251,11 +290,50 @@ def open_imu_bag(
         RecordingError: for a path that is no recording, and for missing topics or messages.
 
     """
-    with ExitStack() as stack:
-        readers = [stack.enter_context(open_reader(storage)) for storage in _storages(path)]
+    with open_storages(path) as (readers, remarks):
         connections = [c for reader in readers for c in reader.connections]
         found = _find_topics(path, connections, required=sensors, given=topics or {})
-        yield ImuBag(path=path, readers=readers, topics=found)
+        yield ImuBag(
+            path=path,
+            readers=readers,
+            topics=found,
+            remarks=remarks,
+            stamps_at_arrival=stamps_at_arrival,
+        )
+
+
+@contextmanager
+def open_storages(path: Path) -> Iterator[tuple[list[OpenReader], list[str]]]:
+    """Open every file of a recording, whether its recorder closed it or not.
+
+    Args:
+        path: as for `open_imu_bag`.
+
+    Yields:
+        The open readers, and sentences about files that were never closed.
+
+    Raises:
+        RecordingError: for a path that is no recording.
+
+    """
+    with ExitStack() as stack:
+        readers: list[OpenReader] = []
+        remarks: list[str] = []
+        storages = _storages(path)
+        last = storages[-1]
+        for storage in storages:
+            try:
+                reader = stack.enter_context(open_reader(storage))
+            except RecordingError as error:
+                # A recorder that crashed leaves its last file in any state, even empty.
+                if not readers or storage != last:
+                    raise
+                remarks.append(f'{error} It is left out; the files before it are used.')
+                continue
+            remark = recovery_remark(storage, reader)
+            remarks += [remark] if remark else []
+            readers.append(reader)
+        yield readers, remarks
 
 
 def _storages(path: Path) -> list[Path]:
@@ -264,15 +342,34 @@ def _storages(path: Path) -> list[Path]:
             f'{path} does not exist, expected a rosbag2 folder or a trial folder; '
             'name an existing recording.'
         )
-    if path.is_file() or (path / 'metadata.yaml').exists():
+    other = OTHER_FILES.get(path.suffix.lower())
+    if other is not None and path.is_file():
+        raise RecordingError(
+            f'{path} is {other[0]}, expected a rosbag2 recording or a trial folder; make one of '
+            f'it with {other[1]}.'
+        )
+    if path.is_file() or (path / METADATA).exists():
         return [path]
-    files = sorted(f for f in path.iterdir() if f.suffix in STORAGE_SUFFIXES)
+    files = sorted(
+        (
+            file
+            for file in path.iterdir()
+            if file.name.removesuffix(COMPRESSED).endswith(STORAGE_SUFFIXES)
+        ),
+        key=_number_last,
+    )
     if not files:
         raise RecordingError(
-            f'{path} holds neither metadata.yaml nor mcap or db3 files, expected a rosbag2 '
+            f'{path} holds neither {METADATA} nor mcap or db3 files, expected a rosbag2 '
             'folder; name the folder that `ros2 bag record` wrote.'
         )
     return files
+
+
+def _number_last(file: Path) -> tuple[int, str]:
+    """Sort walk_2.mcap before walk_10.mcap."""
+    number = re.search(r'(\d+)\.', file.name)
+    return (int(number[1]) if number else 0, file.name)
 
 
 def _find_topics(
@@ -300,27 +397,34 @@ def _find_topics(
             )
     topics: dict[str, str] = {}
     for sensor in known:
-        topic = given.get(sensor) or _default_topic(path, sensor, imus)
+        topic = given.get(sensor, DEFAULT_TOPIC.format(sensor=sensor)[1:])
+        if not topic.startswith('/'):
+            topic = _in_any_namespace(path, sensor, topic, imus)
         if topic is not None and imus.get(topic):
             topics[sensor] = topic
+    for sensor, topic in topics.items():
+        twin = next(other for other in topics if topics[other] == topic)
+        if twin != sensor:
+            raise RecordingError(
+                f'{twin} and {sensor} are both said to be on {topic}, expected a topic of its own '
+                'for each; correct --topic or the mapping.'
+            )
     missing = [s for s in (required or SENSORS) if s not in topics]
     if missing:
         topic = given.get(missing[0], DEFAULT_TOPIC.format(sensor=missing[0]))
         raise RecordingError(
             f'{path} holds no messages of {", ".join(missing)} (IMU topics there: '
             f'{", ".join(sorted(t for t, n in imus.items() if n))}), expected {topic}; name the '
-            f'topic with --topic {missing[0]}=TOPIC or choose the sensors that are there with '
-            '--sensors.'
+            f'topic with --topic {missing[0]}=TOPIC or --mapping FILE, or choose the sensors that '
+            'are there with --sensors; sspinnpose info tells which sensor is where.'
         )
     return topics
 
 
-def _default_topic(path: Path, sensor: str, imus: Mapping[str, int]) -> str | None:
-    exact = DEFAULT_TOPIC.format(sensor=sensor)
-    if imus.get(exact):
-        return exact
-    ending = re.compile(rf'(?:.*/)?imu/{sensor}/data_raw')
-    matches = sorted(topic for topic in imus if imus[topic] and ending.fullmatch(topic))
+def _in_any_namespace(path: Path, sensor: str, name: str, imus: Mapping[str, int]) -> str | None:
+    if imus.get(f'/{name}'):
+        return f'/{name}'
+    matches = sorted(topic for topic in imus if imus[topic] and topic.endswith(f'/{name}'))
     if len(matches) > 1:
         raise RecordingError(
             f'{path} holds {", ".join(matches)}, expected one topic of {sensor}; '

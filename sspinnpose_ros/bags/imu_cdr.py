@@ -69,6 +69,22 @@ def parse_imus(messages: Sequence[bytes | memoryview]) -> ImuBlock:
     return ImuBlock(stamp_ns=stamp, sample=sample, has_force=has_force, has_rate=has_rate)
 
 
+def frame_of(message: bytes | memoryview) -> str:
+    """Return the frame id of a serialised sensor_msgs/Imu, unprintable characters replaced.
+
+    Raises:
+        MalformedImuError: for bytes that are none.
+
+    """
+    order = 'little' if message[1:2] == b'\1' else 'big'
+    length = int.from_bytes(message[FRAME_ID_LENGTH : FRAME_ID_LENGTH + 4], order)
+    text = bytes(message[FRAME_ID : FRAME_ID + length])
+    if len(text) < length:
+        raise MalformedImuError
+    name = text.rstrip(b'\0').decode('utf-8', 'replace')
+    return ''.join(each if each.isprintable() else '?' for each in name)
+
+
 def _parse_equal(messages: Sequence[bytes | memoryview], *, length: int) -> ImuBlock:
     # The doubles start at the first multiple of 8 behind the frame id, counted from the end of
     # the encapsulation; messages of equal length therefore share that place.

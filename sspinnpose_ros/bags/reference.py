@@ -107,7 +107,7 @@ def load_reference(path: Path) -> dict[str, np.ndarray]:
     """
     try:
         with path.open('rb') as file:
-            _require_archive(file)
+            require_archive(file)
             with np.load(file, allow_pickle=False) as archive:
                 arrays = {name: archive[name] for name in archive.files}
     except FileNotFoundError:
@@ -137,7 +137,7 @@ def load_reference(path: Path) -> dict[str, np.ndarray]:
     return arrays
 
 
-def _require_archive(file: BinaryIO) -> None:
+def require_archive(file: BinaryIO) -> None:
     """Refuse arrays that claim to be larger than what is stored, before memory is taken.
 
     Raises:

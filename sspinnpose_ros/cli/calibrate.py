@@ -16,6 +16,7 @@ from sspinnpose_ros.cli.options import (
     overwrite_option,
     sensors_option,
     skip_bad_samples_option,
+    stamps_option,
     subject_option,
     time_offset_option,
     topic_option,
@@ -27,6 +28,7 @@ from sspinnpose_ros.cli.options import (
 @subject_option
 @sensors_option
 @topic_option
+@stamps_option
 @time_offset_option
 @skip_bad_samples_option
 @output_option(metavar='CALIBRATION.yaml', text='File to write.')
@@ -37,6 +39,7 @@ def calibrate(
     subject_path: Path | None,
     sensors: tuple[str, ...] | None,
     topics: Mapping[str, str],
+    stamps_at_arrival: bool,
     time_offset_s: Mapping[str, float],
     skip_bad_samples: bool,
     output: Path,
@@ -60,7 +63,11 @@ def calibrate(
         if path is not None:
             require_free(path, overwrite=overwrite)
     trial = find_trial(bag_path)
-    with open_imu_bag(trial.bag, sensors=sensors, topics=topics) as bag:
+    with open_imu_bag(
+        trial.bag, sensors=sensors, topics=topics, stamps_at_arrival=stamps_at_arrival
+    ) as bag:
+        for remark in bag.remarks:
+            click.echo(remark)
         ignored = [sensor for sensor in bag.sensors if sensor in OPTIONAL_SENSORS]
         subject = subject_of(trial, named=subject_path)
         calibration = calibrate_recording(

@@ -21,6 +21,7 @@ from sspinnpose_ros.cli.options import (
     overwrite_option,
     sensors_option,
     skip_bad_samples_option,
+    stamps_option,
     subject_option,
     time_offset_option,
     topic_option,
@@ -37,6 +38,7 @@ RESULT = ('bag', 'estimate.npz', 'subject.yaml', 'calibration.yaml')
 @calibration_option
 @sensors_option
 @topic_option
+@stamps_option
 @time_offset_option
 @click.option(
     '--realtime-factor',
@@ -55,6 +57,7 @@ def estimate(
     calibration_path: Path | None,
     sensors: tuple[str, ...] | None,
     topics: Mapping[str, str],
+    stamps_at_arrival: bool,
     time_offset_s: Mapping[str, float],
     realtime_factor: float | None,
     exo_topic: str | None,
@@ -91,7 +94,10 @@ def estimate(
     trial = find_trial(bag_path)
     used = sensors or SENSORS
     remarks: list[str] = []
-    with open_imu_bag(trial.bag, sensors=used, topics=topics) as bag:
+    with open_imu_bag(
+        trial.bag, sensors=used, topics=topics, stamps_at_arrival=stamps_at_arrival
+    ) as bag:
+        remarks += bag.remarks
         remarks += [
             f'The recording holds a sensor {sensor}, which is not used.'
             for sensor in bag.sensors

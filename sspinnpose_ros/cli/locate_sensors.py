@@ -19,7 +19,9 @@ from sspinnpose_ros.cli.options import (
     overwrite_option,
     sensors_option,
     skip_bad_samples_option,
+    stamps_option,
     subject_option,
+    time_offset_option,
     topic_option,
 )
 
@@ -31,6 +33,8 @@ from sspinnpose_ros.cli.options import (
 @calibration_option
 @sensors_option
 @topic_option
+@stamps_option
+@time_offset_option
 @skip_bad_samples_option
 @output_option(metavar='FILE', text='YAML to write: a SUBJECT.yaml with the found positions.')
 @click.option(
@@ -49,6 +53,8 @@ def locate_sensors(
     calibration_path: Path | None,
     sensors: tuple[str, ...] | None,
     topics: Mapping[str, str],
+    stamps_at_arrival: bool,
+    time_offset_s: Mapping[str, float],
     skip_bad_samples: bool,
     output: Path,
     plot_path: Path | None,
@@ -86,7 +92,10 @@ def locate_sensors(
     trial = find_trial(bag_path)
     used = sensors or SENSORS
     remarks: list[str] = []
-    with open_imu_bag(trial.bag, sensors=used, topics=topics) as bag:
+    with open_imu_bag(
+        trial.bag, sensors=used, topics=topics, stamps_at_arrival=stamps_at_arrival
+    ) as bag:
+        remarks += bag.remarks
         subject = subject_of(trial, named=subject_path)
         model = load_model(model_path)
         found = find_mounting(
@@ -95,6 +104,7 @@ def locate_sensors(
             sensors=used,
             calibration_path=calibration_path,
             skip_bad_samples=skip_bad_samples,
+            time_offset_s=time_offset_s,
         )
         if found.calibration is not None:
             click.echo(found.reason)
@@ -108,6 +118,7 @@ def locate_sensors(
                         estimator=Estimator(model=model, subject=subject, mounting=found.mounting),
                         sensors=used,
                         skip_bad_samples=skip_bad_samples,
+                        time_offset_s=time_offset_s,
                         progress=progress,
                         remark=remarks.append,
                     )

@@ -19,6 +19,9 @@ from sspinnpose_ros.cli.completion import completion
 from sspinnpose_ros.cli.demo import demo
 from sspinnpose_ros.cli.estimate import estimate
 from sspinnpose_ros.cli.evaluate import evaluate
+from sspinnpose_ros.cli.export import export
+from sspinnpose_ros.cli.import_tables import import_tables
+from sspinnpose_ros.cli.info import info
 from sspinnpose_ros.cli.locate_sensors import locate_sensors
 from sspinnpose_ros.cli.report import report
 from sspinnpose_ros.cli.simulate import simulate
@@ -47,12 +50,15 @@ def sspinnpose() -> None:
 
 for command in (
     simulate,
+    import_tables,
+    info,
     calibrate,
     train,
     estimate,
     evaluate,
     report,
     view,
+    export,
     locate_sensors,
     accuracy,
     bench,

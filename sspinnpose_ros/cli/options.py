@@ -15,6 +15,9 @@ from sspinnpose_ros.core.conventions import JOINTS, OPTIONAL_SENSORS, SENSOR_SET
 
 LARGEST_TIME_OFFSET_S = 3600.0
 
+MAPPING = 'sspinnpose_ros.mapping'
+"""Key of what --mapping says among what is kept while a command line is read."""
+
 Command = TypeVar('Command', bound=Callable[..., Any])
 
 
@@ -50,7 +53,22 @@ def subject_option(command: Command) -> Command:
 
 
 def topic_option(command: Command) -> Command:
-    """Add --topic, repeatable."""
+    """Add --mapping and --topic, repeatable.
+
+    What the mapping says also holds for --sensors, --stamps and --time-offset where these are not
+    given.
+    """
+    command = click.option(
+        '--mapping',
+        metavar='FILE',
+        type=click.Path(path_type=Path),
+        callback=_load_mapping,
+        expose_value=False,
+        is_eager=True,
+        help='Which sensor is on which topic: a parameter file of the node, of which sensors, '
+        'imu.SENSOR.topic and imu.SENSOR.time_offset_s are read. `sspinnpose info` writes one. '
+        '--topic, --sensors and --time-offset go before it.',
+    )(command)
     return click.option(
         '--topic',
         'topics',
@@ -59,6 +77,18 @@ def topic_option(command: Command) -> Command:
         callback=_parse_topics,
         help='Topic of a sensor that is not on /imu/SENSOR/data_raw; may be repeated. An optional '
         'sensor trunk is known but not used.',
+    )(command)
+
+
+def stamps_option(command: Command) -> Command:
+    """Add --stamps."""
+    return click.option(
+        '--stamps',
+        'stamps_at_arrival',
+        type=click.Choice(('header', 'arrival')),
+        callback=_parse_stamps,
+        help="Time of a sample, as the node's stamps: that of its message, or when it was "
+        'recorded, for drivers whose stamps are dead. Default: header, or what the mapping says.',
     )(command)
 
 
@@ -159,10 +189,16 @@ def output_option(*, metavar: str, text: str) -> Callable[[Command], Command]:
     )
 
 
+def _load_mapping(context: click.Context, parameter: click.Parameter, value: Path | None) -> None:
+    from sspinnpose_ros.bags.sensor_mapping import SensorMapping, load_mapping
+
+    context.meta[MAPPING] = SensorMapping() if value is None else load_mapping(value)
+
+
 def _parse_topics(
     context: click.Context, parameter: click.Parameter, value: tuple[str, ...]
 ) -> dict[str, str]:
-    topics = {}
+    topics = dict(context.meta[MAPPING].topics)
     for pair in value:
         sensor, equals, topic = pair.partition('=')
         if not equals or not topic or sensor not in (*SENSORS, *OPTIONAL_SENSORS):
@@ -173,10 +209,18 @@ def _parse_topics(
     return topics
 
 
+def _parse_stamps(context: click.Context, parameter: click.Parameter, value: str | None) -> bool:
+    if value is None:
+        mapping = context.meta.get(MAPPING)
+        return mapping is not None and bool(mapping.stamps_at_arrival)
+    return value == 'arrival'
+
+
 def _parse_time_offsets(
     context: click.Context, parameter: click.Parameter, value: tuple[str, ...]
 ) -> dict[str, float]:
-    offsets = {}
+    mapping = context.meta.get(MAPPING)
+    offsets = {} if mapping is None else dict(mapping.time_offset_s)
     for pair in value:
         sensor, _, text = pair.partition('=')
         try:
@@ -217,7 +261,9 @@ def _parse_sensors(
     context: click.Context, parameter: click.Parameter, value: str | None
 ) -> tuple[str, ...] | None:
     if value is None:
-        return None
+        mapping = context.meta.get(MAPPING)
+        worn: tuple[str, ...] | None = None if mapping is None else mapping.sensors
+        return worn
     if value in SENSOR_SETS:
         return SENSOR_SETS[value]
     names = [name.strip() for name in value.split(',') if name.strip()]

@@ -17,7 +17,9 @@ from sspinnpose_ros.cli.options import (
     output_option,
     overwrite_option,
     skip_bad_samples_option,
+    stamps_option,
     subject_option,
+    time_offset_option,
     topic_option,
 )
 
@@ -38,6 +40,8 @@ LONGEST_S = 3600.0
 @subject_option
 @calibration_option
 @topic_option
+@stamps_option
+@time_offset_option
 @skip_bad_samples_option
 @click.option(
     '--from',
@@ -73,6 +77,8 @@ def train(
     subject_path: Path | None,
     calibration_path: Path | None,
     topics: Mapping[str, str],
+    stamps_at_arrival: bool,
+    time_offset_s: Mapping[str, float],
     skip_bad_samples: bool,
     initial: str | None,
     seed: int,
@@ -116,6 +122,8 @@ def train(
             subject_path=subject_path,
             calibration_path=calibration_path,
             topics=topics,
+            stamps_at_arrival=stamps_at_arrival,
+            time_offset_s=time_offset_s,
             skip_bad_samples=skip_bad_samples,
         )
         for path in bag_paths
@@ -151,6 +159,8 @@ def _recording(
     subject_path: Path | None,
     calibration_path: Path | None,
     topics: Mapping[str, str],
+    stamps_at_arrival: bool,
+    time_offset_s: Mapping[str, float],
     skip_bad_samples: bool,
 ) -> Sequence[UnlabelledRecording]:
     from sspinnpose_ros.bags.imu_bag import open_imu_bag
@@ -163,7 +173,9 @@ def _recording(
     from sspinnpose_ros.training.train import RATE_HZ
 
     trial = find_trial(path)
-    with open_imu_bag(trial.bag, topics=topics) as bag:
+    with open_imu_bag(trial.bag, topics=topics, stamps_at_arrival=stamps_at_arrival) as bag:
+        for remark in bag.remarks:
+            click.echo(remark)
         subject = subject_of(trial, named=subject_path)
         found = find_mounting(
             bag,
@@ -171,6 +183,7 @@ def _recording(
             sensors=SENSORS,
             calibration_path=calibration_path,
             skip_bad_samples=skip_bad_samples,
+            time_offset_s=time_offset_s,
         )
         parts = read_grid(
             bag,
@@ -178,6 +191,7 @@ def _recording(
             rate_hz=RATE_HZ,
             longest_s=LONGEST_S,
             skip_bad_samples=skip_bad_samples,
+            time_offset_s=time_offset_s,
             mounting=found.mounting,
         )
     if found.calibration is not None:

@@ -23,6 +23,14 @@ class RecordingError(UserError):
     """Report a bag that lacks what the job needs or holds implausible measurements."""
 
 
+class MappingError(UserError):
+    """Report a parameter file that does not say which sensor is on which topic."""
+
+
+class TableError(UserError):
+    """Report a CSV or NPZ file that does not say what its sensors measured."""
+
+
 class DeviceError(UserError):
     """Report a torque of a worn device that cannot be, or a joint that there is not."""
 

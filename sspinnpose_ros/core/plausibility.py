@@ -72,21 +72,56 @@ def check_signals(
                 f'{sensor} sent {bad} samples that are not numbers, expected finite values; '
                 'check its driver.'
             )
-    usable = present & finite
+    sentences += [
+        fault.sentence
+        for fault in sensor_unit_faults(
+            time_s=time_s,
+            acceleration=acceleration,
+            angular_rate=angular_rate,
+            sensors=sensors,
+            present=present & finite,
+        )
+        if fault is not None
+    ]
+    return sentences
+
+
+def sensor_unit_faults(
+    *,
+    time_s: np.ndarray,
+    acceleration: np.ndarray,
+    angular_rate: np.ndarray,
+    sensors: Sequence[str],
+    present: np.ndarray,
+) -> list[Fault | None]:
+    """Judge unit and kind of each sensor's signals, as `check_signals` does.
+
+    Args:
+        time_s: (T,) at least two measurement times, evenly spaced, s.
+        acceleration: (T, S, 3) as received, sensor axes.
+        angular_rate: (T, S, 3) as received, sensor axes.
+        sensors: (S) names.
+        present: (T, S) bool; other samples are not looked at, these are finite.
+
+    Returns:
+        One fault per sensor, None where there is none.
+
+    """
     period = float(np.median(np.diff(time_s)))
-    turning = _turns_too_fast(angular_rate, sensors=sensors, usable=usable, period=period)
-    mean, spread = _force_in_steady_frame(acceleration, angular_rate, usable=usable, period=period)
-    for column, sensor in enumerate(sensors):
-        fault = unit_fault(
+    turning = _turns_too_fast(angular_rate, sensors=sensors, usable=present, period=period)
+    mean, spread = _force_in_steady_frame(
+        acceleration, angular_rate, usable=present, period=period
+    )
+    return [
+        unit_fault(
             sensor,
             fastest_rad_s=turning[column],
             mean_force=mean[column],
             force_spread=spread[column],
-            mean_rate=_mean_turning(angular_rate[:, column], usable[:, column]),
+            mean_rate=_mean_turning(angular_rate[:, column], present[:, column]),
         )
-        if fault is not None:
-            sentences.append(fault.sentence)
-    return sentences
+        for column, sensor in enumerate(sensors)
+    ]
 
 
 def unit_fault(

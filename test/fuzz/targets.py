@@ -33,9 +33,13 @@ from sspinnpose_ros.bags.human_topics import read_human_topics
 from sspinnpose_ros.bags.imu_bag import open_imu_bag
 from sspinnpose_ros.bags.imu_bag_writer import write_imu_bag
 from sspinnpose_ros.bags.imu_cdr import MalformedImuError, parse_imus
+from sspinnpose_ros.bags.imu_survey import survey_imus
 from sspinnpose_ros.bags.latency_log import read_latency_log
+from sspinnpose_ros.bags.recording_info import describe_survey
 from sspinnpose_ros.bags.reference import load_estimate, load_reference
+from sspinnpose_ros.bags.sensor_mapping import SensorMapping, load_mapping, mapping_text
 from sspinnpose_ros.bags.status_log import read_status_log
+from sspinnpose_ros.bags.table_import import TableOptions, import_tables
 from sspinnpose_ros.core.bounded_yaml import BrokenYamlError, UnboundedYamlError, parse_yaml
 from sspinnpose_ros.core.calibration import Calibration, SensorVerdict
 from sspinnpose_ros.core.calibration_file import (
@@ -57,6 +61,14 @@ VALID = 0.02
 """Share of the input that is left as it is, to see that it is still accepted."""
 
 STORE = get_typestore(Stores.ROS2_JAZZY)
+
+MAPPING = mapping_text(
+    SensorMapping(
+        topics={sensor: f'/{sensor}' for sensor in SENSORS},
+        time_offset_s={'pelvis': -0.02},
+        sensors=SENSORS,
+    )
+)
 
 SUBJECT: dict[str, Any] = {
     'mass_kg': 70.0,
@@ -93,6 +105,38 @@ YAML_TOKENS = (
     *('[' * 60, '{a: ' * 30, '\x00', '\x85', '﻿', '\ud7ff', '\U0010ffff', '!!', '!<', '@', '`'),
 )
 
+TABLE_TOKENS = (
+    *(
+        ',',
+        ';',
+        '\t',
+        '\n',
+        '\r\n',
+        '"',
+        "'",
+        ',,,,',
+        'nan',
+        'inf',
+        '-inf',
+        '1e999',
+        '1,5',
+        '//',
+        '#',
+    ),
+    *(
+        'time',
+        'acc_x',
+        'gyr_z',
+        'Update Rate: 0',
+        '0x10',
+        '9' * 5000,
+        '\x00',
+        '\ufeff',
+        'µs',
+        '°/s',
+    ),
+)
+
 
 def targets(folder: Path) -> dict[str, Target]:
     """Return all targets by name; seeds and scratch files go into `folder`."""
@@ -103,6 +147,7 @@ def targets(folder: Path) -> dict[str, Target]:
         *_model_targets(folder),
         *_array_targets(folder),
         *_bag_targets(folder),
+        *_table_targets(folder),
     ]
     return {target.name: target for target in everything}
 
@@ -316,6 +361,7 @@ def _yaml_file_targets(folder: Path) -> list[Target]:
     texts = {
         'subject file': (yaml.safe_dump(SUBJECT, sort_keys=False), load_subject, 600),
         'calibration file': (calibration.read_text(), load_calibration, 300),
+        'mapping file': (MAPPING, load_mapping, 400),
         'locations file': (yaml.safe_dump(located, sort_keys=False), load_locations, 500),
     }
     found = []
@@ -555,10 +601,50 @@ def _bag_targets(folder: Path) -> list[Target]:
             _draw(lambda rng: mutate_bytes(rng, sqlite), [sqlite]),
             in_file('fuzzed.db3'),
         ),
+        Target('survey', 150, _draw(mcap, plain), by(_survey)),
         Target('metadata', 120, _draw(about, [metadata.encode()]), in_folder),
         Target('human topics', 120, _draw(lively, [human]), by(read_human_topics)),
         Target('latency log', 200, _draw(lively, [human]), by(read_latency_log)),
         Target('status log', 200, _draw(lively, [human]), by(read_status_log)),
+    ]
+
+
+def _survey(path: Path) -> None:
+    survey = survey_imus(path)
+    if survey.topics:
+        describe_survey(survey)
+
+
+def _table_targets(folder: Path) -> list[Target]:
+    samples = swinging(seconds=1.6, rate_hz=25.0, sensors=('pelvis', 'foot_r'))
+    names = [f'{kind}_{axis}' for kind in ('acc', 'gyr') for axis in 'xyz']
+    lines = [','.join(('time', *(f'{s}_{name}' for s in samples for name in names)))]
+    arrays = {'time': samples['pelvis'].stamp_s}
+    for sensor, one in samples.items():
+        arrays |= {f'{sensor}_acc': one.sample[:, :3], f'{sensor}_gyr': one.sample[:, 3:]}
+    for row, time_s in enumerate(samples['pelvis'].stamp_s):
+        values = [time_s, *(value for one in samples.values() for value in one.sample[row])]
+        lines.append(','.join(f'{value:.6g}' for value in values))
+    text = '\n'.join(lines)
+    archive = _npz(arrays, packed=False)
+
+    def table(rng: Random) -> bytes:
+        mutated = mutate_text(rng, text, tokens=TABLE_TOKENS).encode()
+        return mutate_bytes(rng, mutated) if rng.random() < 0.2 else mutated
+
+    def read(name: str) -> Callable[[bytes], None]:
+        def read_one(raw: bytes) -> None:
+            (folder / name).write_bytes(raw)
+            import_tables([(None, folder / name)], options=TableOptions(rate_hz=100.0))
+
+        return read_one
+
+    def packed(rng: Random) -> bytes:
+        return mutate_bytes(rng, archive)
+
+    return [
+        Target('csv', 600, _draw(table, [text.encode()]), read('walk.csv')),
+        Target('npz', 600, _draw(packed, [archive]), read('walk.npz')),
     ]
 
 

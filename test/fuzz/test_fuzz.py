@@ -41,9 +41,10 @@ from sspinnpose_ros.ros.imu_message import read_imu
 
 NAMES = (
     *('imu message', 'imu messages', 'pipeline', 'subject content', 'calibration content'),
-    *('subject file', 'calibration file', 'locations file', 'yaml'),
+    *('subject file', 'calibration file', 'mapping file', 'locations file', 'yaml'),
     *('model weights', 'model description', 'reference', 'estimate'),
-    *('mcap', 'sqlite3', 'metadata', 'human topics', 'latency log', 'status log'),
+    *('mcap', 'sqlite3', 'survey', 'metadata', 'human topics', 'latency log', 'status log'),
+    *('csv', 'npz'),
 )
 NEVER_REFUSED = ('pipeline',)
 """Samples are not refused but counted."""
