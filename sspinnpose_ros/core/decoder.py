@@ -71,13 +71,14 @@ def decode(
     turning = rate * present + 3.0 * turned
     alpha = 40.0 * bent
     forward, rise = components(moving)
+    pushed_ahead, pushed_up = components(5.0 * pushed)
     weight = (body.mass_kg * GRAVITY)[..., None]
     up = weight * 0.5 * _softplus(2.0 * loads - 1.0)
     force = join([FRICTION * up * xp.tanh(shears), up])
     return BodyState(
         q=_coordinates(0.0 * height, height, segment),
         qd=_coordinates(2.5 + 4.0 * xp.tanh(forward / 2.0), 0.5 * rise, turning),
-        qdd=_coordinates(*components(5.0 * pushed), alpha),
+        qdd=_coordinates(pushed_ahead, pushed_up, alpha),
         contact_force=force.reshape(*force.shape[:-2], 2, 2, 2),
         lean=0.6 * xp.tanh(trunk[..., 0]),
     )

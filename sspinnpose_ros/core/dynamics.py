@@ -34,9 +34,7 @@ def inverse_dynamics(
     Source: recursive Newton-Euler; Gambietz et al. (2026), equations of motion.
 
     """
-    lever_x, lever_z = components(
-        rotate(cos=motion.cos, sin=motion.sin, vector=body.segment_com)
-    )
+    lever_x, lever_z = components(rotate(cos=motion.cos, sin=motion.sin, vector=body.segment_com))
     alpha, w2 = motion.angular_acceleration, motion.rate * motion.rate
     forward, up = components(motion.acceleration)
     mass_x = body.segment_mass * (forward - alpha * lever_z - w2 * lever_x)
@@ -73,9 +71,7 @@ def inverse_dynamics(
     return join(root + joints)
 
 
-def _ground(
-    offset: Array | None, force: Array | None
-) -> tuple[tuple[Array, ...], ...] | None:
+def _ground(offset: Array | None, force: Array | None) -> tuple[tuple[Array, ...], ...] | None:
     """Return force forward and up and moment about the ankle, of the right and the left side."""
     if offset is None or force is None:
         return None
