@@ -10,17 +10,17 @@ series take turns, and of each the median counts. Every exponent is the slope in
 from __future__ import annotations
 
 import argparse
-import resource
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-from faulty_wearer import HEIGHT_M, MASS_KG, Wearer
 
 from sspinnpose_ros.core.conventions import SENSORS
 from sspinnpose_ros.core.estimator import Estimator
@@ -31,6 +31,9 @@ from sspinnpose_ros.core.subject import make_subject
 from sspinnpose_ros.core.synchronizer import Synchronizer, SynchronizerConfig
 from sspinnpose_ros.evaluation.accuracy_table import replace_tables
 
+if TYPE_CHECKING:
+    from faulty_wearer import Wearer
+
 BEGIN, END = '<!-- scaling: begin -->', '<!-- scaling: end -->'
 ORDER = ('foot_r', 'foot_l', 'thigh_r', 'thigh_l', 'pelvis', 'shank_r', 'shank_l')
 """Sensors in the order in which they are put on."""
@@ -38,7 +41,7 @@ ORDER = ('foot_r', 'foot_l', 'thigh_r', 'thigh_l', 'pelvis', 'shank_r', 'shank_l
 COUNTS = (2, 3, 4, 5, 6, 7)
 RATES_HZ = (50.0, 100.0, 200.0, 400.0, 1000.0)
 PEOPLE = (1, 2, 3, 4)
-BATCHES = (16, 32, 64, 128, 256, 512)
+BATCHES = (16, 32, 64, 128, 256)
 LENGTHS_S = (15.0, 30.0, 60.0, 120.0, 240.0)
 SETTLED_S = 4.0
 """Of every stream that is not timed: filters and checks settle."""
@@ -78,17 +81,22 @@ def in_turns(points: Sequence[Callable[[], float]], *, rounds: int) -> np.ndarra
 
 def make_estimator() -> Estimator:
     """Return the shipped model on one person."""
-    subject = make_subject(mass_kg=MASS_KG, height_m=HEIGHT_M, sensor_axes='aligned')
+    subject = make_subject(mass_kg=75.0, height_m=1.75, sensor_axes='aligned')
     return Estimator(model=load_model('default'), subject=subject, mounting=aligned_mounting())
 
 
-def wear(
-    wearer: Wearer, estimator: Estimator, *, sensors: Sequence[str], rate_hz: float, seconds: float
-) -> float:
-    """Return the processor time of a second of wear in the pipeline, s."""
+def measured(wearer: Wearer, *, rate_hz: float, seconds: float) -> dict[str, np.ndarray]:
+    """Return samples (n, 6) of every sensor, those that are not timed first."""
     time_s = np.arange(round((SETTLED_S + seconds) * rate_hz)) / rate_hz
     rng = np.random.default_rng(0)
-    samples = {name: wearer.measure(name, time_s, rng) for name in sensors}
+    return {name: wearer.measure(name, time_s, rng) for name in ORDER}
+
+
+def wear(samples: dict[str, np.ndarray], estimator: Estimator, *, rate_hz: float) -> float:
+    """Return the processor time of a second of wear in the pipeline, s."""
+    sensors = tuple(samples)
+    time_s = np.arange(len(samples[sensors[0]])) / rate_hz
+    seconds = len(time_s) / rate_hz - SETTLED_S
     pipeline = Pipeline(
         synchronizer=Synchronizer(
             sensors=sensors, config=SynchronizerConfig(rate_hz=estimator.rate_hz)
@@ -111,61 +119,61 @@ def wear(
 
 def by_sensors(wearer: Wearer, estimator: Estimator, *, seconds: float, rounds: int) -> Series:
     """Measure two to seven sensors at 100 Hz."""
-    took = in_turns(
-        [
-            lambda count=count: wear(  # type: ignore[misc]
-                wearer, estimator, sensors=ORDER[:count], rate_hz=100.0, seconds=seconds
-            )
-            for count in COUNTS
-        ],
-        rounds=rounds,
-    )
-    return Series('sensors', '', 'a second of wear', 'ms', np.array(COUNTS, float), 1e3 * took)
+    samples = measured(wearer, rate_hz=100.0, seconds=seconds)
+    some = [{name: samples[name] for name in ORDER[:count]} for count in COUNTS]
+    points = [partial(wear, each, estimator, rate_hz=100.0) for each in some]
+    took = 1e3 * in_turns(points, rounds=rounds)
+    return Series('sensors', '', 'time for 1 s of wear', 'ms', np.array(COUNTS, float), took)
 
 
 def by_rate(wearer: Wearer, estimator: Estimator, *, seconds: float, rounds: int) -> Series:
     """Measure seven sensors at all rates; there are always 100 estimates a second."""
-    took = in_turns(
-        [
-            lambda rate=rate: wear(  # type: ignore[misc]
-                wearer, estimator, sensors=SENSORS, rate_hz=rate, seconds=seconds
-            )
-            for rate in RATES_HZ
-        ],
-        rounds=rounds,
-    )
+    points = [
+        partial(wear, measured(wearer, rate_hz=rate, seconds=seconds), estimator, rate_hz=rate)
+        for rate in RATES_HZ
+    ]
+    took = 1e3 * in_turns(points, rounds=rounds)
     return Series(
-        'rate of the sensors', 'Hz', 'a second of wear', 'ms', np.array(RATES_HZ), 1e3 * took
+        'rate of the sensors', 'Hz', 'time for 1 s of wear', 'ms', np.array(RATES_HZ), took
     )
 
 
-def by_people(*, seconds: float, rounds: int) -> Series:
+def by_people(wearer: Wearer, *, seconds: float, rounds: int) -> Series:
     """Measure processes that each run a pipeline at the same time, 200 Hz, and add them up."""
+    with tempfile.TemporaryDirectory(prefix='sspinnpose_scaling_') as place:
+        recorded = Path(place) / 'samples.npz'
+        np.savez(recorded, **measured(wearer, rate_hz=200.0, seconds=seconds))
+        command = [sys.executable, __file__, '--one-person', str(recorded)]
 
-    def together(count: int) -> float:
-        command = [sys.executable, __file__, '--one-person', str(seconds)]
-        crowd = [
-            subprocess.Popen(command, stdout=subprocess.PIPE, stdin=subprocess.PIPE, text=True)
-            for _ in range(count)
-        ]
-        ready = [child.stdout.readline() for child in crowd]  # type: ignore[union-attr]
-        answers = [child.communicate('go\n')[0] for child in crowd] if all(ready) else []
-        if len(answers) < count or not all(answers):
-            raise SystemExit('A process of one person ended early, see above.')
-        return sum(map(float, answers))
+        def together(count: int) -> float:
+            crowd = [
+                subprocess.Popen(command, stdout=subprocess.PIPE, stdin=subprocess.PIPE, text=True)
+                for _ in range(count)
+            ]
+            for child in crowd:
+                assert child.stdout is not None
+                child.stdout.readline()
+            for child in crowd:
+                assert child.stdin is not None
+                child.stdin.write('go\n')
+                child.stdin.flush()
+            answers = [child.communicate()[0] for child in crowd]
+            if not all(answers):
+                raise SystemExit('A process of one person ended early, see above.')
+            return sum(map(float, answers))
 
-    took = in_turns([lambda count=count: together(count) for count in PEOPLE], rounds=rounds)  # type: ignore[misc]
-    return Series(
-        'people', '', 'a second of wear of all', 'ms', np.array(PEOPLE, float), 1e3 * took
-    )
+        took = 1e3 * in_turns([partial(together, count) for count in PEOPLE], rounds=rounds)
+    return Series('people', '', 'time for 1 s of wear of all', 'ms', np.array(PEOPLE, float), took)
 
 
-def one_person(seconds: float) -> None:
+def one_person(recorded: Path) -> None:
     """Say that everything is there, wait, and print the processor time of a second of wear, s."""
-    wearer, estimator = Wearer(), make_estimator()
+    with np.load(recorded) as file:
+        samples = dict(file)
+    estimator = make_estimator()
     print('ready', flush=True)
     sys.stdin.readline()
-    print(wear(wearer, estimator, sensors=SENSORS, rate_hz=200.0, seconds=seconds), flush=True)
+    print(wear(samples, estimator, rate_hz=200.0), flush=True)
 
 
 def by_batch(*, rounds: int) -> Series:
@@ -186,7 +194,12 @@ def by_batch(*, rounds: int) -> Series:
         [timed(make_step(batch=batch, window=100)) for batch in BATCHES], rounds=rounds
     )
     return Series(
-        'windows of a training step', '', 'a step', 'ms', np.array(BATCHES, float), 1e3 * took
+        'windows of a training step',
+        '',
+        'time of a step',
+        'ms',
+        np.array(BATCHES, float),
+        1e3 * took,
     )
 
 
@@ -211,7 +224,7 @@ def by_length(wearer: Wearer, *, rounds: int) -> tuple[Series, Series]:
     seconds, megabytes = np.median(found, axis=0).T
     at = np.array(LENGTHS_S)
     return (
-        Series('length of a bag', 's', 'estimating it', 's', at, seconds),
+        Series('length of a bag', 's', 'time to estimate it', 's', at, seconds),
         Series('length of a bag', 's', 'most memory', 'MB', at, megabytes),
     )
 
@@ -248,13 +261,16 @@ def one_bag(path: Path) -> None:
             sensors=SENSORS,
         )
         took = time.process_time() - begin
-    print(took, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+    # Other than ru_maxrss, this is not inherited from the process that started this one.
+    status = Path('/proc/self/status').read_text()
+    kilobytes = next(line.split()[1] for line in status.splitlines() if line.startswith('VmHWM'))
+    print(took, float(kilobytes) / 1024)
 
 
 def table(all_series: Sequence[Series]) -> str:
     """Return a markdown table."""
     lines = [
-        '| cost of | over | from | to | exponent |',
+        '| cost | over | from | to | exponent |',
         '|---|---|---|---|---|',
     ]
     for s in all_series:
@@ -272,7 +288,7 @@ def draw(all_series: Sequence[Series], path: Path) -> None:
     import matplotlib
 
     matplotlib.use('Agg')
-    matplotlib.rcParams['svg.hashsalt'] = 'sspinnpose'
+    matplotlib.rcParams.update({'svg.hashsalt': 'sspinnpose', 'svg.fonttype': 'none'})
     from matplotlib import pyplot
     from matplotlib.ticker import NullFormatter, NullLocator
 
@@ -297,7 +313,7 @@ def draw(all_series: Sequence[Series], path: Path) -> None:
         axis.yaxis.set_minor_formatter(NullFormatter())
         axis.grid(color='0.9')
     axes.flat[0].legend(fontsize='small', loc='upper left')
-    figure.suptitle('Processor time and memory, one thread each')
+    figure.suptitle('Processor time and memory; one thread a process, seven sensors at 100 Hz')
     figure.savefig(path, metadata={'Date': None} if path.suffix == '.svg' else None)
     pyplot.close(figure)
 
@@ -311,7 +327,7 @@ def main() -> None:
     parser.add_argument('--docs', metavar='FILE', type=Path, help='page with markers to fill')
     parser.add_argument('--rounds', type=int, default=5, help='turns of each series')
     parser.add_argument('--seconds', type=float, default=5.0, help='of wear, timed')
-    parser.add_argument('--one-person', metavar='S', type=float, help=argparse.SUPPRESS)
+    parser.add_argument('--one-person', metavar='FILE', type=Path, help=argparse.SUPPRESS)
     parser.add_argument('--one-bag', metavar='BAG', type=Path, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.one_person is not None:
@@ -320,12 +336,14 @@ def main() -> None:
     if options.one_bag is not None:
         one_bag(options.one_bag)
         return
+    from faulty_wearer import Wearer
+
     wearer, estimator = Wearer(), make_estimator()
     how = {'seconds': options.seconds, 'rounds': options.rounds}
     found = [
         by_sensors(wearer, estimator, **how),
         by_rate(wearer, estimator, **how),
-        by_people(**how),
+        by_people(wearer, **how),
         by_batch(rounds=2 * options.rounds),
         *by_length(wearer, rounds=max(1, options.rounds // 2)),
     ]

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import accumulate
 from typing import Any
 
 import numpy as np
@@ -36,7 +37,7 @@ def components(array: Array) -> tuple[Array, ...]:
 
     """
     if namespace(array) is np:
-        return tuple(array[..., index] for index in range(array.shape[-1]))
+        return tuple(array.transpose(array.ndim - 1, *range(array.ndim - 1)))
     parts: tuple[Array, ...] = array.movedim(-1, 0).unbind(0)
     return parts
 
@@ -53,7 +54,8 @@ def pieces(array: Array, sizes: Sequence[int]) -> tuple[Array, ...]:
 
     """
     if namespace(array) is np:
-        return tuple(np.split(array, np.cumsum(sizes)[:-1], -1))
+        ends = list(accumulate(sizes))
+        return tuple(array[..., end - size : end] for size, end in zip(sizes, ends, strict=True))
     return tuple(piece.movedim(0, -1) for piece in array.movedim(-1, 0).split(list(sizes)))
 
 
@@ -72,7 +74,12 @@ def join(parts: Sequence[Array]) -> Array:
     """
     xp = namespace(parts[0])
     if xp is np:
-        return np.stack(parts, -1)
+        if np.ndim(parts[0]) == 0:
+            return np.array(parts)
+        joined = np.empty((*np.shape(parts[0]), len(parts)), np.result_type(*parts))
+        for index, part in enumerate(parts):
+            joined[..., index] = part
+        return joined
     return xp.stack(parts).movedim(0, -1)
 
 
