@@ -1,3 +1,5 @@
+# Copyright 2026 The sspinnpose_ros authors
+# SPDX-License-Identifier: Apache-2.0
 """Measure how the cost grows with sensors, rate, people, training batch and length of a bag.
 
     python benchmarks/scaling.py --plot docs/scaling.svg --docs docs/performance.md
@@ -313,7 +315,7 @@ def draw(all_series: Sequence[Series], path: Path) -> None:
         axis.yaxis.set_minor_formatter(NullFormatter())
         axis.grid(color='0.9')
     axes.flat[0].legend(fontsize='small', loc='upper left')
-    figure.suptitle('Processor time and memory; one thread a process, seven sensors at 100 Hz')
+    figure.suptitle('Processor time and memory; one thread a process')
     figure.savefig(path, metadata={'Date': None} if path.suffix == '.svg' else None)
     pyplot.close(figure)
 

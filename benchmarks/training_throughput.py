@@ -1,3 +1,5 @@
+# Copyright 2026 The sspinnpose_ros authors
+# SPDX-License-Identifier: Apache-2.0
 """Time a training step: network, physics and losses, forward and backward, per sample.
 
 With the folder of another version, both take turns on one core, and the ratio is that of

@@ -1,3 +1,5 @@
+# Copyright 2026 The sspinnpose_ros authors
+# SPDX-License-Identifier: Apache-2.0
 """Check the losses of training against the same losses written down plainly."""
 
 import subprocess

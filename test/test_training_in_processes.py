@@ -1,3 +1,5 @@
+# Copyright 2026 The sspinnpose_ros authors
+# SPDX-License-Identifier: Apache-2.0
 """Check that a training in two processes, under torchrun, is the training in one."""
 
 import json
@@ -60,7 +62,8 @@ if mode == 'resumed':
 
     def save_and_stop(self, iteration):
         save(self, iteration)
-        raise Interrupted
+        if iteration > 0:
+            raise Interrupted
 
     module._Training._save_checkpoint = save_and_stop
     try:

@@ -1,3 +1,5 @@
+# Copyright 2026 The sspinnpose_ros authors
+# SPDX-License-Identifier: Apache-2.0
 """Let the process keep the memory that it frees, for the next step of the training."""
 
 from __future__ import annotations
