@@ -2,6 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Time a training step: network, physics and losses, forward and backward, per sample.
 
+It is processor time of one thread, so that other programs disturb little.
+
 With the folder of another version, both take turns on one core, and the ratio is that of
 neighbours in time. The first version of this package, which everything is compared with:
 
@@ -14,6 +16,7 @@ from __future__ import annotations
 import argparse
 import inspect
 import os
+import resource
 import subprocess
 import sys
 import time
@@ -26,10 +29,16 @@ RATE_HZ = 100.0
 OURS = Path(__file__).resolve().parents[1]
 
 
-def make_step(*, batch: int, window: int) -> Callable[[], float]:
+def make_step(*, batch: int, window: int, lstm: bool = False) -> Callable[[], float]:
     """Return a function that goes forward and backward once and returns the loss.
 
     It calls what every version has, and what makes it fast where a version has that.
+
+    Args:
+        batch: windows side by side.
+        window: samples of each.
+        lstm: whether to go through the recurrent layers alone.
+
     """
     import torch
 
@@ -77,23 +86,35 @@ def make_step(*, batch: int, window: int) -> Callable[[], float]:
         loss.backward()
         return float(loss.detach())
 
-    return step
+    inputs = torch.randn(batch, window, network.lstm.input_size)
+    slope = torch.randn(batch, window, network.hidden)
+
+    def step_lstm() -> float:
+        recurrent, _ = network.lstm(inputs)
+        network.zero_grad(set_to_none=True)
+        recurrent.backward(slope)
+        return float(recurrent.detach()[0, 0, 0])
+
+    return step_lstm if lstm else step
 
 
-def work(*, batch: int, window: int) -> None:
-    """Answer each line of the standard input with the seconds of a step."""
-    step = make_step(batch=batch, window=window)
+def work(*, batch: int, window: int, lstm: bool) -> None:
+    """Answer each line of the standard input with the seconds and the page faults of a step."""
+    step = make_step(batch=batch, window=window, lstm=lstm)
     for _ in sys.stdin:
+        faults = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
         begin = time.process_time()
         step()
-        print(time.process_time() - begin, flush=True)
+        took = time.process_time() - begin
+        print(took, resource.getrusage(resource.RUSAGE_SELF).ru_minflt - faults, flush=True)
 
 
 class Worker:
     """Run the steps of one version in a process of its own."""
 
-    def __init__(self, folder: Path, *, batch: int, window: int) -> None:
+    def __init__(self, folder: Path, *, batch: int, window: int, lstm: bool) -> None:
         command = [sys.executable, __file__, '--work', '--batch', str(batch)]
+        command += ['--lstm'] if lstm else []
         self.process = subprocess.Popen(
             [*command, '--window', str(window)],
             env={**os.environ, 'PYTHONPATH': str(folder), 'OMP_NUM_THREADS': '1'},
@@ -103,8 +124,8 @@ class Worker:
             cwd='/',
         )
 
-    def step(self) -> float:
-        """Return how long one step takes, s."""
+    def step(self) -> tuple[float, float]:
+        """Return how long one step takes, s, and its page faults."""
         assert self.process.stdin is not None
         assert self.process.stdout is not None
         self.process.stdin.write('step\n')
@@ -112,7 +133,8 @@ class Worker:
         answer = self.process.stdout.readline()
         if not answer:
             raise SystemExit('The measured process ended, see above.')
-        return float(answer)
+        took, faults = map(float, answer.split())
+        return took, faults
 
     def close(self) -> None:
         """Let the process end."""
@@ -121,23 +143,25 @@ class Worker:
         self.process.wait(timeout=30)
 
 
-def measure(folders: list[Path], *, batch: int, window: int, rounds: int) -> np.ndarray:
+def measure(
+    folders: list[Path], *, batch: int, window: int, rounds: int, lstm: bool
+) -> tuple[np.ndarray, np.ndarray]:
     """Let versions take turns.
 
     Returns:
-        (rounds, versions) time per sample, us.
+        (rounds, versions) processor time per sample, us, and page faults of a step.
 
     """
-    workers = [Worker(folder, batch=batch, window=window) for folder in folders]
+    workers = [Worker(folder, batch=batch, window=window, lstm=lstm) for folder in folders]
     try:
         for worker in workers:
-            for _ in range(3):
+            for _ in range(5):
                 worker.step()
-        seconds = [[worker.step() for worker in workers] for _ in range(rounds)]
+        found = np.array([[worker.step() for worker in workers] for _ in range(rounds)])
     finally:
         for worker in workers:
             worker.close()
-    return 1e6 * np.array(seconds) / (batch * window)
+    return 1e6 * found[..., 0] / (batch * window), found[..., 1]
 
 
 def main() -> None:
@@ -149,10 +173,11 @@ def main() -> None:
     parser.add_argument('--batch', type=int, default=256, help='windows side by side')
     parser.add_argument('--window', type=int, default=100, help='samples of a window')
     parser.add_argument('--rounds', type=int, default=40, help='steps of each version')
+    parser.add_argument('--lstm', action='store_true', help='go through the LSTM alone')
     parser.add_argument('--work', action='store_true', help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.work:
-        work(batch=options.batch, window=options.window)
+        work(batch=options.batch, window=options.window, lstm=options.lstm)
         return
     folders = [OURS] if options.first is None else [OURS, options.first.resolve()]
     if not all((folder / 'sspinnpose_ros' / 'training').is_dir() for folder in folders):
@@ -160,12 +185,23 @@ def main() -> None:
             f'{options.first} has no sspinnpose_ros/training, expected a checkout; make it with '
             'git worktree add /tmp/first 37885bb.'
         )
-    took = measure(folders, batch=options.batch, window=options.window, rounds=options.rounds)
+    took, faults = measure(
+        folders,
+        batch=options.batch,
+        window=options.window,
+        rounds=options.rounds,
+        lstm=options.lstm,
+    )
     print(f'{options.batch} windows of {options.window} samples, {options.rounds} steps, 1 thread')
-    print(f'{"us a sample":<14}{"least":>8}{"p50":>8}{"p90":>8}{"p99":>8}')
-    for name, column in zip(('this version', 'first version'), took.T, strict=False):
+    print(
+        f'{"us a sample":<14}{"least":>8}{"p50":>8}{"p90":>8}{"p99":>8}{"page faults a step":>20}'
+    )
+    for name, column, fetched in zip(
+        ('this version', 'first version'), took.T, faults.T, strict=False
+    ):
         cells = (column.min(), *np.percentile(column, (50, 90, 99)))
-        print(f'{name:<14}' + ''.join(f'{cell:>8.2f}' for cell in cells))
+        numbers = ''.join(f'{cell:>8.2f}' for cell in cells)
+        print(f'{name:<14}{numbers}{np.median(fetched):>20.0f}')
     if len(folders) > 1:
         low, middle, high = np.percentile(took[:, 1] / took[:, 0], (25, 50, 75))
         least = took[:, 1].min() / took[:, 0].min()
