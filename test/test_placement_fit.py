@@ -13,7 +13,6 @@ from sspinnpose_ros.core.virtual_imu import virtual_imu  # noqa: E402
 from sspinnpose_ros.training.placement_fit import (  # noqa: E402
     PlacementPrior,
     fit_placement,
-    placement_columns,
 )
 
 
@@ -32,7 +31,8 @@ def test_rotation_and_offset_are_found_from_known_motion():
     )
     virtual = virtual_imu(motion=motion, position=assumed)
     found = fit_placement(
-        columns=placement_columns(motion=motion, virtual=virtual),
+        motion=motion,
+        virtual=virtual,
         residual=measured - virtual[..., :2],
         measured=torch.ones(1, 400, 7),
         prior=PlacementPrior(correlated=1.0),
@@ -42,9 +42,14 @@ def test_rotation_and_offset_are_found_from_known_motion():
 
 
 def test_without_evidence_the_prior_holds():
+    body = body_from_anthropometry(mass_kg=torch.tensor([[70.0]]), height_m=torch.tensor([[1.7]]))
+    motion = kinematics(
+        body=body, q=torch.ones(1, 5, 9), qd=torch.ones(1, 5, 9), qdd=torch.ones(1, 5, 9)
+    )
     found = fit_placement(
-        columns=torch.ones(2, 5, 7, 2, 3),
-        residual=torch.ones(2, 5, 7, 2),
-        measured=torch.zeros(2, 5, 7),
+        motion=motion,
+        virtual=virtual_imu(motion=motion, position=torch.zeros(1, 1, 7, 2)),
+        residual=torch.ones(1, 5, 7, 2),
+        measured=torch.zeros(1, 5, 7),
     )
     assert not found.any()

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sspinnpose_ros.core.arrays import Array, namespace
+from sspinnpose_ros.core.arrays import Array, components, join
 from sspinnpose_ros.core.body import Body
 from sspinnpose_ros.core.kinematics import Kinematics, rotate
 
@@ -41,18 +41,28 @@ def contact_points(*, body: Body, motion: Kinematics) -> ContactPoints:
         Positions, velocities and offsets from the ankle.
 
     """
-    xp = namespace(motion.cos)
-
-    def feet(values: Array, axis: int) -> Array:
-        if axis == -1:
-            return xp.stack([values[..., FEET[0]], values[..., FEET[1]]], -1)
-        return xp.stack([values[..., FEET[0], :], values[..., FEET[1], :]], -2)
-
-    cos, sin, rate = (feet(v, -1)[..., None] for v in (motion.cos, motion.sin, motion.rate))
-    offset = rotate(cos=cos, sin=sin, vector=body.contact_point[..., None, :, :])
-    spin = xp.stack([-rate * offset[..., 1], rate * offset[..., 0]], -1)
-    return ContactPoints(
-        position=feet(motion.position, -2)[..., None, :] + offset,
-        velocity=feet(motion.velocity, -2)[..., None, :] + spin,
-        from_ankle=offset,
+    cos, sin, rate = (_of_feet(values) for values in (motion.cos, motion.sin, motion.rate))
+    reach = join([join(components(axis) * 2) for axis in components(body.contact_point)])
+    offset = rotate(cos=cos, sin=sin, vector=reach)
+    forward, up = components(offset)
+    spin = join([-rate * up, rate * forward])
+    position, velocity = (
+        join([_of_feet(axis) for axis in components(values)])
+        for values in (motion.position, motion.velocity)
     )
+    return ContactPoints(
+        position=_by_side(position + offset),
+        velocity=_by_side(velocity + spin),
+        from_ankle=_by_side(offset),
+    )
+
+
+def _of_feet(values: Array) -> Array:
+    """Return the values (..., 4) of the foot of each of the four points."""
+    parts = components(values)
+    right, left = (parts[foot] for foot in FEET)
+    return join([right, right, left, left])
+
+
+def _by_side(points: Array) -> Array:
+    return points.reshape(*points.shape[:-2], 2, 2, 2)

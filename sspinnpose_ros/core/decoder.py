@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields
 
-from sspinnpose_ros.core.arrays import Array, namespace
+from sspinnpose_ros.core.arrays import Array, components, join, namespace, pieces
 from sspinnpose_ros.core.body import Body
 from sspinnpose_ros.core.conventions import GRAVITY
 from sspinnpose_ros.core.kinematics import joint_angles
@@ -62,25 +62,32 @@ def decode(
 
     """
     xp = namespace(output)
-    height = body.leg_length.sum(-1) + body.ankle_height + 0.25 * xp.tanh(output[..., 0])
-    segment = inclination * present + 1.7 * xp.tanh(output[..., 1:8] / 1.7)
-    turning = rate * present + 3.0 * output[..., 10:17]
-    alpha = 40.0 * output[..., 19:26]
-    speed = 2.5 + 4.0 * xp.tanh(output[..., 8] / 2.0)
-    upright = xp.stack([0.0 * height, height, segment[..., 0]], -1)
-    moving = xp.stack([speed, 0.5 * output[..., 9], turning[..., 0]], -1)
-    pushed = xp.stack([5.0 * output[..., 17], 5.0 * output[..., 18], alpha[..., 0]], -1)
-    weight = (body.mass_kg * GRAVITY)[..., None]
-    up = weight * 0.5 * _softplus(2.0 * output[..., 26:30] - 1.0)
-    shear = FRICTION * up * xp.tanh(output[..., 30:34])
-    force = xp.stack([shear, up], -1)
-    return BodyState(
-        q=xp.concatenate([upright, joint_angles(segment)], -1),
-        qd=xp.concatenate([moving, joint_angles(turning)], -1),
-        qdd=xp.concatenate([pushed, joint_angles(alpha)], -1),
-        contact_force=force.reshape(*force.shape[:-2], 2, 2, 2),
-        lean=0.6 * xp.tanh(output[..., 34]),
+    raised, leaning, moving, turned, pushed, bent, loads, shears, trunk = pieces(
+        output, (1, 7, 2, 7, 2, 7, 4, 4, 1)
     )
+    standing = body.leg_length.sum(-1) + body.ankle_height
+    height = standing + 0.25 * xp.tanh(raised[..., 0])
+    segment = inclination * present + 1.7 * xp.tanh(leaning / 1.7)
+    turning = rate * present + 3.0 * turned
+    alpha = 40.0 * bent
+    forward, rise = components(moving)
+    pushed_ahead, pushed_up = components(5.0 * pushed)
+    weight = (body.mass_kg * GRAVITY)[..., None]
+    up = weight * 0.5 * _softplus(2.0 * loads - 1.0)
+    force = join([FRICTION * up * xp.tanh(shears), up])
+    return BodyState(
+        q=_coordinates(0.0 * height, height, segment),
+        qd=_coordinates(2.5 + 4.0 * xp.tanh(forward / 2.0), 0.5 * rise, turning),
+        qdd=_coordinates(pushed_ahead, pushed_up, alpha),
+        contact_force=force.reshape(*force.shape[:-2], 2, 2, 2),
+        lean=0.6 * xp.tanh(trunk[..., 0]),
+    )
+
+
+def _coordinates(forward: Array, up: Array, segments: Array) -> Array:
+    """Return (..., 9) of pelvis (...) and inclinations (..., 7), or their rates."""
+    tilt, *_ = components(segments)
+    return join([forward, up, tilt, *components(joint_angles(segments))])
 
 
 def _softplus(value: Array) -> Array:

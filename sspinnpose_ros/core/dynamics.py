@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from sspinnpose_ros.core.arrays import Array, namespace
+from sspinnpose_ros.core.arrays import Array, components, join
 from sspinnpose_ros.core.body import Body
 from sspinnpose_ros.core.conventions import GRAVITY
 from sspinnpose_ros.core.kinematics import Kinematics, rotate
@@ -34,40 +34,46 @@ def inverse_dynamics(
     Source: recursive Newton-Euler; Gambietz et al. (2026), equations of motion.
 
     """
-    xp = namespace(motion.cos)
-    lever = rotate(cos=motion.cos, sin=motion.sin, vector=body.segment_com)
+    lever_x, lever_z = components(rotate(cos=motion.cos, sin=motion.sin, vector=body.segment_com))
     alpha, w2 = motion.angular_acceleration, motion.rate * motion.rate
-    lever_x, lever_z = lever[..., 0], lever[..., 1]
-    force_x = body.segment_mass * (motion.acceleration[..., 0] - alpha * lever_z - w2 * lever_x)
-    force_z = body.segment_mass * (
-        motion.acceleration[..., 1] + alpha * lever_x - w2 * lever_z + GRAVITY
-    )
-    moment = body.segment_inertia * alpha + lever_x * force_z - lever_z * force_x
+    forward, up = components(motion.acceleration)
+    mass_x = body.segment_mass * (forward - alpha * lever_z - w2 * lever_x)
+    mass_z = body.segment_mass * (up + alpha * lever_x - w2 * lever_z + GRAVITY)
+    moment = components(body.segment_inertia * alpha + lever_x * mass_z - lever_z * mass_x)
+    force_x, force_z = components(mass_x), components(mass_z)
+    joint_x, joint_z = (components(axis) for axis in components(motion.position))
 
+    ground = _ground(contact_offset, contact_force)
     hips_x, hips_z, hips, joints = [], [], [], []
     for side, thigh in enumerate((1, 4)):
         shank, foot = thigh + 1, thigh + 2
-        fx, fz, about = force_x[..., foot], force_z[..., foot], moment[..., foot]
-        if contact_force is not None and contact_offset is not None:
-            ground, offset = contact_force[..., side, :, :], contact_offset[..., side, :, :]
-            fx = fx - ground[..., 0].sum(-1)
-            fz = fz - ground[..., 1].sum(-1)
-            about = about - (
-                offset[..., 0] * ground[..., 1] - offset[..., 1] * ground[..., 0]
-            ).sum(-1)
+        fx, fz, about = force_x[foot], force_z[foot], moment[foot]
+        if ground is not None:
+            fx, fz, about = (
+                own - of_ground[side]
+                for own, of_ground in zip((fx, fz, about), ground, strict=True)
+            )
         ankle = about
-        below = motion.position[..., foot, :] - motion.position[..., shank, :]
-        knee = ankle + moment[..., shank] + below[..., 0] * fz - below[..., 1] * fx
-        fx, fz = fx + force_x[..., shank], fz + force_z[..., shank]
-        below = motion.position[..., shank, :] - motion.position[..., thigh, :]
-        hip = knee + moment[..., thigh] + below[..., 0] * fz - below[..., 1] * fx
-        hips_x.append(fx + force_x[..., thigh])
-        hips_z.append(fz + force_z[..., thigh])
+        below_x, below_z = joint_x[foot] - joint_x[shank], joint_z[foot] - joint_z[shank]
+        knee = ankle + moment[shank] + below_x * fz - below_z * fx
+        fx, fz = fx + force_x[shank], fz + force_z[shank]
+        below_x, below_z = joint_x[shank] - joint_x[thigh], joint_z[shank] - joint_z[thigh]
+        hip = knee + moment[thigh] + below_x * fz - below_z * fx
+        hips_x.append(fx + force_x[thigh])
+        hips_z.append(fz + force_z[thigh])
         hips.append(hip)
         joints += [hip, -knee, ankle]
     root = [
-        force_x[..., 0] + hips_x[0] + hips_x[1],
-        force_z[..., 0] + hips_z[0] + hips_z[1],
-        moment[..., 0] + hips[0] + hips[1],
+        force_x[0] + hips_x[0] + hips_x[1],
+        force_z[0] + hips_z[0] + hips_z[1],
+        moment[0] + hips[0] + hips[1],
     ]
-    return xp.stack(root + joints, -1)
+    return join(root + joints)
+
+
+def _ground(offset: Array | None, force: Array | None) -> tuple[tuple[Array, ...], ...] | None:
+    """Return force forward and up and moment about the ankle, of the right and the left side."""
+    if offset is None or force is None:
+        return None
+    (x, z), (fx, fz) = components(offset), components(force)
+    return tuple(components(values.sum(-1)) for values in (fx, fz, x * fz - z * fx))

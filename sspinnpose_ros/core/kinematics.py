@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sspinnpose_ros.core.arrays import Array, namespace
+from sspinnpose_ros.core.arrays import Array, components, join, namespace
 from sspinnpose_ros.core.body import Body
 from sspinnpose_ros.core.conventions import JOINT_SIGNS
 
@@ -47,19 +47,16 @@ def segment_angles(coordinates: Array) -> Array:
         (..., 7) inclinations, rad.
 
     """
-    xp = namespace(coordinates)
-    tilt = coordinates[..., 2]
+    _, _, tilt, *joints = components(coordinates)
     hip_r, knee_r, ankle_r, hip_l, knee_l, ankle_l = (
-        coordinates[..., 3 + joint] * sign if sign < 0 else coordinates[..., 3 + joint]
-        for joint, sign in enumerate(JOINT_SIGNS)
+        joint * sign if sign < 0 else joint
+        for joint, sign in zip(joints, JOINT_SIGNS, strict=True)
     )
     thigh_r = tilt + hip_r
     shank_r = thigh_r + knee_r
     thigh_l = tilt + hip_l
     shank_l = thigh_l + knee_l
-    return xp.stack(
-        [tilt, thigh_r, shank_r, shank_r + ankle_r, thigh_l, shank_l, shank_l + ankle_l], -1
-    )
+    return join([tilt, thigh_r, shank_r, shank_r + ankle_r, thigh_l, shank_l, shank_l + ankle_l])
 
 
 def joint_angles(inclinations: Array) -> Array:
@@ -72,11 +69,8 @@ def joint_angles(inclinations: Array) -> Array:
         (..., 6) joint angles, rad, in the order of `conventions.JOINTS`.
 
     """
-    xp = namespace(inclinations)
-    pelvis, thigh_r, shank_r, foot_r, thigh_l, shank_l, foot_l = (
-        inclinations[..., segment] for segment in range(7)
-    )
-    return xp.stack(
+    pelvis, thigh_r, shank_r, foot_r, thigh_l, shank_l, foot_l = components(inclinations)
+    return join(
         [
             thigh_r - pelvis,
             thigh_r - shank_r,
@@ -84,8 +78,7 @@ def joint_angles(inclinations: Array) -> Array:
             thigh_l - pelvis,
             thigh_l - shank_l,
             foot_l - shank_l,
-        ],
-        -1,
+        ]
     )
 
 
@@ -106,46 +99,36 @@ def kinematics(*, body: Body, q: Array, qd: Array, qdd: Array) -> Kinematics:
     angle, rate, alpha = segment_angles(q), segment_angles(qd), segment_angles(qdd)
     cos, sin = xp.cos(angle), xp.sin(angle)
     centripetal = rate * rate
-
-    def chain(root: Array, thigh: Array, shank: Array) -> Array:
-        # Proximal joints of pelvis, thigh, shank, foot on either side; thigh and shank hold
-        # (..., 2 sides, 2 axes) offsets from hip to knee and from knee to ankle.
-        knee = root[..., None, :] + thigh
-        ankle = knee + shank
-        return xp.stack(
-            [
-                root,
-                root,
-                knee[..., 0, :],
-                ankle[..., 0, :],
-                root,
-                knee[..., 1, :],
-                ankle[..., 1, :],
-            ],
-            -2,
-        )
-
-    def both_sides(values: Array, first: int) -> Array:
-        return xp.stack([values[..., first], values[..., first + 3]], -1)
-
-    positions, velocities, accelerations = [], [], []
-    for index, first in enumerate((1, 2)):
-        length = body.leg_length[..., index, None]
-        along = length * both_sides(sin, first)
-        upward = -length * both_sides(cos, first)
-        w, a, w2 = (both_sides(v, first) for v in (rate, alpha, centripetal))
-        positions.append(xp.stack([along, upward], -1))
-        velocities.append(xp.stack([-w * upward, w * along], -1))
-        accelerations.append(xp.stack([-a * upward - w2 * along, a * along - w2 * upward], -1))
+    thigh, shank = components(body.leg_length)
+    none = 0.0 * thigh
+    length = join([none, thigh, shank, none, thigh, shank, none])
+    # From the proximal joint of each segment to that of the next.
+    along, upward = length * sin, -length * cos
     return Kinematics(
         cos=cos,
         sin=sin,
         rate=rate,
         angular_acceleration=alpha,
-        position=chain(q[..., :2], *positions),
-        velocity=chain(qd[..., :2], *velocities),
-        acceleration=chain(qdd[..., :2], *accelerations),
+        position=_chain(q, along, upward),
+        velocity=_chain(qd, -rate * upward, rate * along),
+        acceleration=_chain(
+            qdd,
+            -alpha * upward - centripetal * along,
+            alpha * along - centripetal * upward,
+        ),
     )
+
+
+def _chain(root: Array, *links: Array) -> Array:
+    """Add the links (..., 7) up from the pelvis, whose motion `root` (..., 9) begins with."""
+    axes = []
+    for origin, link in zip(components(root), links, strict=False):
+        _, thigh_r, shank_r, _, thigh_l, shank_l, _ = components(link)
+        knee_r, knee_l = origin + thigh_r, origin + thigh_l
+        axes.append(
+            join([origin, origin, knee_r, knee_r + shank_r, origin, knee_l, knee_l + shank_l])
+        )
+    return join(axes)
 
 
 def rotate(*, cos: Array, sin: Array, vector: Array) -> Array:
@@ -160,6 +143,5 @@ def rotate(*, cos: Array, sin: Array, vector: Array) -> Array:
         (..., 2) the same vectors in the world frame.
 
     """
-    xp = namespace(cos)
-    x, z = vector[..., 0], vector[..., 1]
-    return xp.stack([cos * x - sin * z, sin * x + cos * z], -1)
+    x, z = components(vector)
+    return join([cos * x - sin * z, sin * x + cos * z])

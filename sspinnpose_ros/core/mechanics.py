@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sspinnpose_ros.core.arrays import Array
+from sspinnpose_ros.core.arrays import Array, pieces
 from sspinnpose_ros.core.body import Body
 from sspinnpose_ros.core.contact import ContactPoints, contact_points
 from sspinnpose_ros.core.decoder import BodyState
@@ -49,6 +49,5 @@ def mechanics(*, body: Body, state: BodyState) -> Mechanics:
         contact_offset=points.from_ankle,
         contact_force=state.contact_force,
     )
-    return Mechanics(
-        motion=motion, points=points, pelvis_residual=forces[..., :3], effort=forces[..., 3:]
-    )
+    residual, effort = pieces(forces, (3, 6))
+    return Mechanics(motion=motion, points=points, pelvis_residual=residual, effort=effort)

@@ -54,9 +54,19 @@ class GaitNetwork(torch.nn.Module):
 
     def read_out(self, recurrent: torch.Tensor, inputs: torch.Tensor) -> torch.Tensor:
         """Return the outputs (B, T, 35) of recurrent outputs (B, T, hidden) and inputs."""
-        inner = torch.nn.functional.elu(self.inner(recurrent))
-        outputs: torch.Tensor = self.outer(inner) + self.skip(inputs)
-        return outputs
+        # The recurrent layers work time by time; in their order nothing has to be copied.
+        recurrent, inputs = recurrent.transpose(0, 1), inputs.transpose(0, 1)
+        inner = torch.nn.functional.elu(_linear(self.inner, recurrent), inplace=True)
+        outputs = _linear(self.outer, inner).add_(self.skip(inputs))
+        return outputs.transpose(0, 1)
+
+
+def _linear(layer: torch.nn.Linear, inputs: torch.Tensor) -> torch.Tensor:
+    """Apply a layer by oneDNN where there is one, since torch's usual way is slow on AMD."""
+    there: bool = torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]
+    if there and inputs.device.type == 'cpu' and inputs.dtype == torch.float32:
+        inputs = inputs.to_mkldnn()
+    return torch.nn.functional.linear(inputs, layer.weight, layer.bias).to_dense()
 
 
 def network_weights(weights: Mapping[str, np.ndarray]) -> dict[str, torch.Tensor]:

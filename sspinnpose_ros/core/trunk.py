@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from sspinnpose_ros.core.arrays import Array, namespace
+from sspinnpose_ros.core.arrays import Array, components, join, namespace
 from sspinnpose_ros.core.kinematics import Kinematics
 
 
@@ -28,7 +28,7 @@ def carry_trunk(*, motion: Kinematics, lean: Array) -> Kinematics:
     xp = namespace(lean)
 
     def swap(values: Array, trunk: Array) -> Array:
-        return xp.concatenate([trunk[..., None], values[..., 1:]], -1)
+        return join([trunk, *components(values)[1:]])
 
     still = 0.0 * lean
     return replace(

@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from sspinnpose_ros.core.arrays import Array, namespace
+from sspinnpose_ros.core.arrays import Array, components, join
 from sspinnpose_ros.core.conventions import GRAVITY
 from sspinnpose_ros.core.kinematics import Kinematics
 
@@ -23,16 +23,14 @@ def virtual_imu(*, motion: Kinematics, position: Array) -> Array:
     Source: rigid-body kinematics; Gambietz et al. (2026), virtual sensors.
 
     """
-    xp = namespace(motion.cos)
-    forward = motion.acceleration[..., 0]
-    up = motion.acceleration[..., 1] + GRAVITY
+    forward, up = components(motion.acceleration)
+    up = up + GRAVITY
     alpha, w2 = motion.angular_acceleration, motion.rate * motion.rate
-    x, z = position[..., 0], position[..., 1]
-    return xp.stack(
+    x, z = components(position)
+    return join(
         [
             motion.cos * forward + motion.sin * up - alpha * z - w2 * x,
             -motion.sin * forward + motion.cos * up + alpha * x - w2 * z,
             motion.rate,
-        ],
-        -1,
+        ]
     )

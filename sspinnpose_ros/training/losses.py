@@ -4,12 +4,15 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, fields
+from typing import Any
 
 import torch
 
+from sspinnpose_ros.core.arrays import components, join
 from sspinnpose_ros.core.body import Body
-from sspinnpose_ros.core.conventions import GRAVITY
+from sspinnpose_ros.core.conventions import COORDINATES, GRAVITY
 from sspinnpose_ros.core.decoder import BodyState
 from sspinnpose_ros.core.kinematics import segment_angles
 from sspinnpose_ros.core.mechanics import mechanics
@@ -17,11 +20,12 @@ from sspinnpose_ros.core.virtual_imu import virtual_imu
 from sspinnpose_ros.training.placement_fit import (
     USUAL_PLACEMENT,
     PlacementPrior,
-    fit_placement,
-    placement_columns,
+    explain_placement,
 )
 
 HUBER_BETA = 2.0
+
+KNEES = tuple(COORDINATES.index(name) for name in ('knee_angle_r', 'knee_angle_l'))
 
 
 @dataclass(frozen=True)
@@ -129,62 +133,99 @@ def physics_losses(
     found = mechanics(body=body, state=state)
     motion, points = found.motion, found.points
     virtual = virtual_imu(motion=motion, position=sensor_position[:, None])
-    off = sagittal - virtual
-    columns = placement_columns(motion=motion, virtual=virtual)
-    placement = fit_placement(
-        columns=columns.detach(), residual=off[..., :2].detach(), measured=measured, prior=prior
+    off_forward, off_up, off_rate = components(sagittal - virtual)
+    force_off = join([off_forward, off_up])
+    force_off = force_off - explain_placement(
+        motion=motion, virtual=virtual, residual=force_off, measured=measured, prior=prior
     )
-    force_off = off[..., :2] - torch.einsum('btsci,bsi->btsc', columns, placement)
     share = measured.sum()
     weight = (body.mass_kg * GRAVITY)[..., None]
     height = body.height_m[..., None]
-    force = state.contact_force / weight[..., None, None]
-    moment = found.effort / weight / height
-    up, speed, gap = force[..., 1], points.velocity, points.position[..., 1]
+    up = components(state.contact_force)[1] / weight[..., None]
+    _, gap = components(points.position)
+    moment = found.effort / (weight * height)
+    coordinates = components(state.q)
+    knees = join([coordinates[knee] for knee in KNEES])
     # Filters err within a stride; what a sensor tells of its segment is the mean.
     there = measured.sum(1)
     turned = ((segment_angles(state.q) - inclination) * measured).sum(1) / there.clamp(min=1.0)
-    drift = (state.q[:, 1:, 1:] - state.q[:, :-1, 1:]) / period_s - 0.5 * (
-        state.qd[:, 1:, 1:] + state.qd[:, :-1, 1:]
-    )
-    jump = (state.qd[:, 1:] - state.qd[:, :-1]) / period_s - 0.5 * (
-        state.qdd[:, 1:] + state.qdd[:, :-1]
-    )
+    drift = _Trapezoid.apply(state.q, state.qd, period_s)
+    jump = _Trapezoid.apply(state.qd, state.qdd, period_s)
     s = scales
+    # The forward position is no output of the network: its share is taken out of the mean.
+    drift_scale = drift.new_tensor([math.inf, s.height_velocity, *[s.velocity] * 7])
+    jump_scale = jump.new_tensor([*[s.pelvis_acceleration] * 2, *[s.acceleration] * 7])
+    force_scale = s.pelvis_force * weight[..., 0]
+    moment_scale = s.pelvis_moment * weight[..., 0] * body.height_m
+    pelvis_scale = join([force_scale, force_scale, moment_scale])
     return {
-        'specific_force': (_huber(force_off / s.specific_force) * measured[..., None]).sum()
-        / (2 * share),
-        'rate': (_huber(off[..., 2] / s.rate) * measured).sum() / share,
-        'inclination': (_huber(turned / s.inclination) * there).sum() / share,
-        'velocity': _huber(
-            torch.cat([drift[..., :1] / s.height_velocity, drift[..., 1:] / s.velocity], -1)
-        ).mean(),
-        'acceleration': _huber(
-            torch.cat([jump[..., :2] / s.pelvis_acceleration, jump[..., 2:] / s.acceleration], -1)
-        ).mean(),
-        'pelvis': physics
-        * _huber(
-            torch.cat(
-                [
-                    found.pelvis_residual[..., :2] / weight / s.pelvis_force,
-                    found.pelvis_residual[..., 2:] / weight / height / s.pelvis_moment,
-                ],
-                -1,
-            )
-        ).mean(),
+        'specific_force': _huber(force_off, s.specific_force, measured[..., None]) / (2 * share),
+        'rate': _huber(off_rate, s.rate, measured) / share,
+        'inclination': _huber(turned, s.inclination, there) / share,
+        'velocity': _mean_huber(drift, drift_scale) * 9 / 8,
+        'acceleration': _mean_huber(jump, jump_scale),
+        'pelvis': physics * _mean_huber(found.pelvis_residual, pelvis_scale),
         'contact': physics
-        * (_huber(up[..., None] * speed / s.slip).sum(-1) + _huber(up * gap / s.gap)).mean(),
-        'penetration': _huber(torch.relu(-gap) / s.penetration).mean(),
-        'knee_limit': (torch.relu(-state.q[..., [4, 7]]) / s.hyperextension).square().mean(),
+        * (
+            2 * _mean_huber(up[..., None] * points.velocity, s.slip) + _mean_huber(up * gap, s.gap)
+        ),
+        'penetration': _mean_huber(gap.clamp(max=0.0), s.penetration),
+        'knee_limit': knees.clamp(max=0.0).square().mean() / s.hyperextension**2,
         'smoothness': physics
         * (
-            ((up[:, 1:] - up[:, :-1]) / s.force_step).square().mean()
-            + ((moment[:, 1:] - moment[:, :-1]) / s.moment_step).square().mean()
+            _Step.apply(up).square().mean() / s.force_step**2
+            + _Step.apply(moment).square().mean() / s.moment_step**2
         ),
-        'effort': physics * (moment / s.effort).square().mean(),
-        'lean': (state.lean / s.lean).square().mean()
-        + ((state.lean[:, 1:] - state.lean[:, :-1]) / period_s / s.lean_rate).square().mean(),
+        'effort': physics * moment.square().mean() / s.effort**2,
+        'lean': state.lean.square().mean() / s.lean**2
+        + _Step.apply(state.lean).square().mean() / (period_s * s.lean_rate) ** 2,
     }
+
+
+class _Step(torch.autograd.Function):
+    """Change of values (B, T, ...) from sample to sample, (B, T - 1, ...).
+
+    The derivative is written out, here and below, since that of slices costs torch much.
+    """
+
+    @staticmethod
+    def forward(_: Any, values: torch.Tensor) -> torch.Tensor:
+        return values[:, 1:] - values[:, :-1]
+
+    @staticmethod
+    def backward(_: Any, gradient: torch.Tensor) -> torch.Tensor:
+        values = _one_longer(gradient)
+        torch.sub(gradient[:, :-1], gradient[:, 1:], out=values[:, 1:-1])
+        torch.neg(gradient[:, 0], out=values[:, 0])
+        values[:, -1] = gradient[:, -1]
+        return values
+
+
+class _Trapezoid(torch.autograd.Function):
+    """By how much values (B, T, ...) change otherwise than their rate says, (B, T - 1, ...)."""
+
+    @staticmethod
+    def forward(
+        ctx: Any, values: torch.Tensor, rate: torch.Tensor, period_s: float
+    ) -> torch.Tensor:
+        ctx.period_s = period_s
+        missed = (values[:, 1:] - values[:, :-1]).div_(period_s)
+        return missed.sub_(rate[:, 1:], alpha=0.5).sub_(rate[:, :-1], alpha=0.5)
+
+    @staticmethod
+    def backward(ctx: Any, gradient: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, None]:
+        gradient = gradient * -0.5
+        rate = _one_longer(gradient)
+        torch.add(gradient[:, :-1], gradient[:, 1:], out=rate[:, 1:-1])
+        rate[:, 0], rate[:, -1] = gradient[:, 0], gradient[:, -1]
+        values = _Step.backward(None, gradient)
+        return values.mul_(-2.0 / ctx.period_s), rate, None
+
+
+def _one_longer(values: torch.Tensor) -> torch.Tensor:
+    """Return room for values (B, T, ...) of one sample more, laid out as `arrays.planes` does."""
+    batch, samples, *rest = values.shape
+    return values.new_empty(*rest, samples + 1, batch).movedim((-1, -2), (0, 1))
 
 
 def weigh(losses: dict[str, torch.Tensor], weights: LossWeights) -> torch.Tensor:
@@ -192,7 +233,22 @@ def weigh(losses: dict[str, torch.Tensor], weights: LossWeights) -> torch.Tensor
     return torch.stack([getattr(weights, f.name) * losses[f.name] for f in fields(weights)]).sum()
 
 
-def _huber(residual: torch.Tensor) -> torch.Tensor:
-    return (2.0 * HUBER_BETA) * torch.nn.functional.smooth_l1_loss(
-        residual, torch.zeros_like(residual), beta=HUBER_BETA, reduction='none'
-    )
+def _huber(
+    residual: torch.Tensor, scale: torch.Tensor | float, weight: torch.Tensor | None = None
+) -> torch.Tensor:
+    """Return the weighted sum of Huber's function of residual over scale.
+
+    It is a square, and from `HUBER_BETA` on a straight line.
+    """
+    with torch.no_grad():
+        kept = residual.clamp(-HUBER_BETA * scale, HUBER_BETA * scale)
+        slope = kept / scale**2
+        if weight is not None:
+            slope *= weight
+        beyond = (slope * kept).sum()
+    # The slope is a constant here: this has both the value and the gradient of the function.
+    return 2.0 * (slope * residual).sum() - beyond
+
+
+def _mean_huber(residual: torch.Tensor, scale: torch.Tensor | float) -> torch.Tensor:
+    return _huber(residual, scale) / residual.numel()

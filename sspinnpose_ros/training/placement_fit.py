@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import torch
 
+from sspinnpose_ros.core.arrays import components, join
 from sspinnpose_ros.core.kinematics import Kinematics
 
 
@@ -32,35 +33,60 @@ class PlacementPrior:
 USUAL_PLACEMENT = PlacementPrior()
 
 
-def placement_columns(*, motion: Kinematics, virtual: torch.Tensor) -> torch.Tensor:
-    """Say how a virtual accelerometer changes with its placement.
+def explain_placement(
+    *,
+    motion: Kinematics,
+    virtual: torch.Tensor,
+    residual: torch.Tensor,
+    measured: torch.Tensor,
+    prior: PlacementPrior = USUAL_PLACEMENT,
+) -> torch.Tensor:
+    """Say what of the accelerometers' residuals the best placement explains.
 
     Args:
         motion: (B, T) of the seven segments.
         virtual: (B, T, 7, 3) sagittal signals at the assumed placement.
+        residual: (B, T, 7, 2) measured minus virtual specific force, m/s^2.
+        measured: (B, T, 7) 1 where a sensor was recorded.
+        prior: what is believed beforehand.
 
     Returns:
-        (B, T, 7, 2, 3) derivative of (forward, up) specific force with respect to the mounting
-        rotation (rad) and the offset (forward, up) in the segment frame (m).
+        (B, T, 7, 2) part of the residual, (forward, up), m/s^2. Gradients flow through the
+        motion, not through the choice of the placement.
 
     """
+    placement = fit_placement(
+        motion=motion, virtual=virtual, residual=residual, measured=measured, prior=prior
+    )
+    turned, ahead, above = (part[:, None] for part in components(placement))
+    forward, up, _ = components(virtual)
     alpha, square = motion.angular_acceleration, motion.rate * motion.rate
-    forward = torch.stack([virtual[..., 1], -square, -alpha], -1)
-    up = torch.stack([-virtual[..., 0], alpha, -square], -1)
-    return torch.stack([forward, up], -2)
+    return join(
+        [
+            up * turned - square * ahead - alpha * above,
+            alpha * ahead - square * above - forward * turned,
+        ]
+    )
 
 
+@torch.no_grad()
 def fit_placement(
     *,
-    columns: torch.Tensor,
+    motion: Kinematics,
+    virtual: torch.Tensor,
     residual: torch.Tensor,
     measured: torch.Tensor,
     prior: PlacementPrior = USUAL_PLACEMENT,
 ) -> torch.Tensor:
     """Find the placement that explains most of the accelerometers' residuals.
 
+    The derivative of the (forward, up) specific force with respect to the rotation is (up,
+    -forward), and with respect to the offsets (-rate^2, alpha) and (-alpha, -rate^2). These last
+    two are at right angles and equally long, so that the normal equations are solved by hand.
+
     Args:
-        columns: (B, T, 7, 2, 3) from `placement_columns`.
+        motion: (B, T) of the seven segments.
+        virtual: (B, T, 7, 3) sagittal signals at the assumed placement.
         residual: (B, T, 7, 2) measured minus virtual specific force, m/s^2.
         measured: (B, T, 7) 1 where a sensor was recorded.
         prior: what is believed beforehand.
@@ -71,11 +97,33 @@ def fit_placement(
         offset. No gradient flows through it.
 
     """
-    with torch.no_grad():
-        weight = measured / (prior.specific_force**2 * prior.correlated)
-        seen = columns * weight[..., None, None]
-        normal = torch.einsum('btsci,btscj->bsij', seen, columns)
-        right = torch.einsum('btsci,btsc->bsi', seen, residual)
-        sigma = torch.tensor([prior.mounting_rad, prior.position_m, prior.position_m])
-        normal = normal + torch.diag(sigma**-2)
-        return torch.linalg.solve(normal, right)
+    weight = measured / (prior.specific_force**2 * prior.correlated)
+    forward, up, _ = components(virtual)
+    off_forward, off_up = components(residual)
+    alpha, square = motion.angular_acceleration, motion.rate * motion.rate
+    seen_forward, seen_up, seen_alpha, seen_square = (
+        weight * values for values in (forward, up, alpha, square)
+    )
+
+    def total(
+        one: torch.Tensor, by: torch.Tensor, other: torch.Tensor, times: torch.Tensor, sign: int
+    ) -> torch.Tensor:
+        return (one * by).addcmul_(other, times, value=sign).sum(1)
+
+    turning = total(seen_up, up, seen_forward, forward, 1) + prior.mounting_rad**-2
+    moving = total(seen_square, square, seen_alpha, alpha, 1) + prior.position_m**-2
+    turning_ahead = -total(seen_square, up, seen_alpha, forward, 1)
+    turning_above = total(seen_square, forward, seen_alpha, up, -1)
+    right_turned = total(seen_up, off_forward, seen_forward, off_up, -1)
+    right_ahead = total(seen_alpha, off_up, seen_square, off_forward, -1)
+    right_above = -total(seen_alpha, off_forward, seen_square, off_up, 1)
+    turned = (
+        right_turned - (turning_ahead * right_ahead + turning_above * right_above) / moving
+    ) / (turning - (turning_ahead.square() + turning_above.square()) / moving)
+    return join(
+        [
+            turned,
+            (right_ahead - turning_ahead * turned) / moving,
+            (right_above - turning_above * turned) / moving,
+        ]
+    )

@@ -16,6 +16,7 @@ import numpy as np
 import torch
 
 import sspinnpose_ros
+from sspinnpose_ros.core.arrays import planes
 from sspinnpose_ros.core.body import Body
 from sspinnpose_ros.core.conventions import GRAVITY, SENSORS
 from sspinnpose_ros.core.decoder import BodyState, decode
@@ -27,6 +28,7 @@ from sspinnpose_ros.core.network import GaitNetwork, RecurrentState, network_wei
 from sspinnpose_ros.training.early_stop import EarlyStop
 from sspinnpose_ros.training.episodes import Episodes, training_episodes
 from sspinnpose_ros.training.gait_style import draw_gaits
+from sspinnpose_ros.training.kept_memory import keep_freed_memory
 from sspinnpose_ros.training.losses import LossScales, LossWeights, physics_losses, weigh
 from sspinnpose_ros.training.placement_fit import PlacementPrior
 from sspinnpose_ros.training.recordings import (
@@ -191,7 +193,7 @@ def run_network(
         The decoded state of the body, (N, T, ...), and the recurrent state.
 
     """
-    present = streams.present * seen[:, None]
+    present = streams.present * planes(seen, batch_axes=1)[:, None]
     samples = streams.samples
     inputs = network_input(
         sagittal=streams.sagittal,
@@ -204,7 +206,7 @@ def run_network(
     output, following = network(inputs, state)
     return (
         decode(
-            output=output,
+            output=planes(output),
             inclination=streams.inclination,
             rate=streams.sagittal[..., 2],
             present=present,
@@ -245,9 +247,9 @@ def score(network: GaitNetwork, *, streams: Streams, truth: MotionSamples) -> di
     }
 
 
-def checkpoint_of(output: Path) -> Path:
-    """Return where the checkpoint of a training lies while it goes on, beside its model."""
-    return output.with_name(output.name + '.checkpoint')
+def checkpoint_of(output: Path, *, rank: int = 0) -> Path:
+    """Return where the checkpoint of a process lies while a training goes on: beside its model."""
+    return output.with_name(f'{output.name}.checkpoint' + (f'-{rank}' if rank else ''))
 
 
 class _Training:
@@ -263,10 +265,11 @@ class _Training:
         progress: Progress,
     ) -> None:
         torch.set_num_threads(config.threads)
+        keep_freed_memory()
         self.output = output
         self.config = config
-        self.progress = progress
         self.rank, self.world = _join_process_group()
+        self.progress: Progress = progress if self.rank == 0 else lambda *_: None
         torch.manual_seed(config.seed)
         self.network = GaitNetwork(hidden=config.hidden if initial is None else initial.hidden)
         if initial is not None:
@@ -294,7 +297,7 @@ class _Training:
             recorded_streams(parts, samples=config.stream, period_s=1 / RATE_HZ)
             for parts in zip(*split, strict=True)
         )
-        return seen, unseen
+        return seen, unseen.in_planes()
 
     def run(self, *, resume: bool) -> Model:
         start = self._load_checkpoint() if resume else 0
@@ -315,7 +318,7 @@ class _Training:
         model = self._model(iteration)
         if self.rank == 0:
             save_model(self.output, model)
-            self._checkpoint_path.unlink(missing_ok=True)
+        self._checkpoint_path.unlink(missing_ok=True)
         return model
 
     def _synthesize(self) -> tuple[Motions, Motions]:
@@ -372,8 +375,9 @@ class _Training:
         config = self.config
         streams = self._draw_streams()
         batch = min(config.batch, len(streams))
-        for first in range(0, len(streams) - batch + 1, batch):
-            group = streams.part(np.arange(first, first + batch))
+        for turn in range(self._least(len(streams) // batch)):
+            first = turn * batch
+            group = streams.part(np.arange(first, first + batch)).in_planes()
             seen = draw_masks(self.rng, batch, sparse=config.sparse, random=config.dropped)
             state: RecurrentState | None = None
             for start in range(0, config.stream - config.window + 1, config.window):
@@ -451,6 +455,14 @@ class _Training:
             float(weigh(losses, config.weights)), iteration=iteration, network=self.network
         )
 
+    def _least(self, count: int) -> int:
+        """Return the least of what all processes count, so that they end a pass together."""
+        if self.world > 1:
+            least = torch.tensor(count)
+            torch.distributed.all_reduce(least, torch.distributed.ReduceOp.MIN)
+            return int(least)
+        return count
+
     def _average_gradients(self) -> None:
         if self.world > 1:
             for parameter in self.network.parameters():
@@ -517,17 +529,16 @@ class _Training:
 
     @property
     def _checkpoint_path(self) -> Path:
-        return checkpoint_of(self.output)
+        return checkpoint_of(self.output, rank=self.rank)
 
     def _save_checkpoint(self, iteration: int) -> None:
-        if self.rank != 0:
-            return
         path = self._checkpoint_path
         path.parent.mkdir(parents=True, exist_ok=True)
         partial = path.with_name(path.name + '.partial')
         torch.save(
             {
                 'iteration': iteration,
+                'processes': self.world,
                 'config': json.dumps(asdict(self.config), sort_keys=True),
                 'network': self.network.state_dict(),
                 'optimizer': self.optimizer.state_dict(),
@@ -559,6 +570,11 @@ class _Training:
             raise ModelError(
                 f'{path} holds no training, expected the checkpoint of an interrupted training; '
                 'remove it and train without --resume.'
+            )
+        if saved.get('processes') != self.world:
+            raise ModelError(
+                f'{path} was made by {saved.get("processes")} processes, expected the '
+                f'{self.world} of this training; start as many or train without --resume.'
             )
         if saved['config'] != json.dumps(asdict(self.config), sort_keys=True):
             raise ModelError(
