@@ -323,10 +323,11 @@ def test_recent_frames_give_the_longest_complete_stretch() -> None:
     assert len(recent.longest_complete(('pelvis', 'foot_l')).time_s) == 50
 
 
-def test_a_jump_in_time_ends_a_stretch() -> None:
+@pytest.mark.parametrize('jump_s', [5.0, -5.0, -0.4, 0.02])
+def test_a_jump_in_time_ends_a_stretch(jump_s: float) -> None:
     recent = RecentFrames(capacity=100)
     for index in range(60):
-        recent.append(frame(0.01 * index + (5.0 if index >= 40 else 0.0)))
+        recent.append(frame(0.01 * index + (jump_s if index >= 40 else 0.0)))
     np.testing.assert_allclose(recent.longest_complete(SENSORS).time_s[[0, -1]], [0.0, 0.39])
 
 

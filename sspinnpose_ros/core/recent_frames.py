@@ -77,7 +77,8 @@ class RecentFrames:
         rows = [SENSORS.index(sensor) for sensor in sensors]
         whole: np.ndarray = np.asarray(everything.present[:, rows].all(-1))
         steps = np.diff(everything.time_s)
-        steady = np.concatenate([[True], steps < 1.5 * np.median(steps)]) if len(steps) else whole
+        usual = np.median(steps) if len(steps) else 0.0
+        steady = np.concatenate([[True], np.abs(steps - usual) < 0.5 * usual])[: len(whole)]
         breaks = np.flatnonzero(~(whole & steady))
         # A frame after a jump may begin a stretch, one with a sensor missing may not.
         begins = np.concatenate([[0], np.where(whole[breaks], breaks, breaks + 1)])
