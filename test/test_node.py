@@ -241,6 +241,12 @@ def test_silence_is_said_and_nothing_is_held(wearer: Wearer, samples: np.ndarray
     wearer.spin(0.5)
     assert not wearer.received['human/joint_states']
     assert {each.level for each in wearer.received['human/status']} == {STALE}
+    wearer.received['/diagnostics'].clear()
+    wearer.wait_for(lambda: wearer.received['/diagnostics'], 'the diagnostics')
+    for entry in wearer.received['/diagnostics'][-1].status:
+        assert entry.level == STALE, entry
+        values = {value.key: value.value for value in entry.values}
+        assert values.get('residual_force', '') == ''
 
 
 def test_too_few_sensors_are_not_enough(wearer: Wearer, samples: np.ndarray) -> None:

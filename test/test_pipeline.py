@@ -366,6 +366,29 @@ def test_residuals_forget() -> None:
     assert recent.root_mean_square().max() < 1e-3
 
 
+def test_residuals_of_an_absent_sensor_are_forgotten() -> None:
+    recent = RecentResidual(rate_hz=100.0, memory_s=0.1)
+    residual = np.ones((7, 3))
+    recent.append(residual)
+    residual[2] = np.nan
+    for _ in range(10):
+        recent.append(residual)
+    assert np.isfinite(recent.root_mean_square()).all(), 'a short loss costs nothing'
+    recent.append(residual)
+    assert np.isnan(recent.root_mean_square()).any(-1).tolist() == [row == 2 for row in range(7)]
+    recent.append(2.0 * np.ones((7, 3)))
+    np.testing.assert_allclose(recent.root_mean_square()[2], [np.sqrt(8.0), 2.0])
+
+
+def test_a_sensor_that_left_is_not_held_against_the_estimate(pipeline: Pipeline) -> None:
+    counter: Any = pipeline.estimator
+    counter.residual[3] = 1000.0
+    assert run(pipeline)[-1].status.faults == ('unexplained foot_r',)
+    counter.residual[3] = np.nan
+    without = tuple(sensor for sensor in SENSORS if sensor != 'foot_r')
+    assert not run(pipeline, begin=20, end=140, sensors=without)[-1].status.faults
+
+
 def test_a_worn_sensor_without_mounting_is_reported_missing(pipeline: Pipeline) -> None:
     pipeline.estimator.mounted = np.array([name != 'pelvis' for name in SENSORS])
     outcomes = run(pipeline)

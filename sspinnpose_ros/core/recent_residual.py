@@ -12,11 +12,16 @@ from sspinnpose_ros.core.conventions import SENSORS
 
 
 class RecentResidual:
-    """Keep exponentially weighted mean squares of the residual of each sensor."""
+    """Keep exponentially weighted mean squares of the residual of each sensor.
+
+    What a sensor left unexplained is forgotten once it was absent for as long as is remembered.
+    """
 
     def __init__(self, *, rate_hz: float, memory_s: float = 1.0) -> None:
         """Weigh the last `memory_s` seconds of residuals that come `rate_hz` times a second."""
         self._weight = min(1.0, 1.0 / (rate_hz * memory_s))
+        self._memory = round(rate_hz * memory_s)
+        self._absent = np.zeros(len(SENSORS), dtype=int)
         self._square = np.full((len(SENSORS), 2), np.nan)
 
     def clear(self) -> None:
@@ -29,9 +34,14 @@ class RecentResidual:
         square[:, 0] += square[:, 1]
         square = square[:, ::2]
         change = self._square + self._weight * (square - self._square)
-        if not math.isfinite(change.sum()):
+        if math.isfinite(change.sum()):
+            self._absent[:] = 0
+        else:
+            there = np.isfinite(square)
             change = np.where(np.isnan(self._square), square, change)
-            change = np.where(np.isfinite(square), change, self._square)
+            change = np.where(there, change, self._square)
+            self._absent = np.where(there.all(-1), 0, self._absent + 1)
+            change[self._absent > self._memory] = np.nan
         self._square = change
 
     def root_mean_square(self) -> np.ndarray:

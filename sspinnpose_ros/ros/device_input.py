@@ -70,7 +70,7 @@ class DeviceInput:
         topic: str,
         timeout_s: float,
         now_ns: Callable[[], int],
-        warn: Callable[[str, str], None],
+        warn: Callable[[str, str], object],
     ) -> None:
         """Begin to listen.
 

@@ -9,6 +9,7 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
 from diagnostic_msgs.msg import DiagnosticStatus
 from rclpy.clock import Clock
 
@@ -18,7 +19,6 @@ from sspinnpose_ros.core.estimate import Estimate
 from sspinnpose_ros.core.estimate_status import EstimateStatus, Level
 from sspinnpose_ros.core.pipeline import Outcome, Pipeline
 from sspinnpose_ros.core.recent_frames import RecentFrames
-from sspinnpose_ros.core.recent_residual import RecentResidual
 from sspinnpose_ros.core.recent_values import RecentValues
 from sspinnpose_ros.core.stream_timing import CountedRate
 from sspinnpose_ros.ros.calibration_guide import CalibrationGuide
@@ -86,10 +86,10 @@ class Session:
             stamp_to_publish=RecentValues(capacity=LATENCIES),
             compute=RecentValues(capacity=LATENCIES),
         )
-        self._residual = RecentResidual(rate_hz=pipeline.synchronizer.config.rate_hz)
         self._origin_ns: int | None = None
         self._last_stamp_ns: int | None = None
         self._outcome = self._said = EstimateStatus(Level.STALE, 'no estimate yet')
+        self._estimating = False
         self._published = 0
         self._rate = CountedRate(now_s=math.nan)
         self._estimated = self._framed = self._said_stale = time.monotonic()
@@ -159,13 +159,7 @@ class Session:
             if refused:
                 message += f'; all messages of {", ".join(refused)} are refused, see the log'
             self._said = EstimateStatus(Level.STALE, message, silent)
-        last = self._last_stamp_ns
-        self._outputs.publish_status(
-            self._said,
-            stamp_ns=last,
-            age_s=0.0 if last is None else 1e-9 * (now_ns - last),
-            residual=None,
-        )
+        self._say(self._said)
 
     def diagnose(self) -> None:
         """Look for faults and publish /diagnostics."""
@@ -190,20 +184,19 @@ class Session:
 
     def stop(self) -> None:
         """Say STALE a last time, so that nobody has to wait for the silence to show."""
-        last, now_ns = self._last_stamp_ns, self._clock.now().nanoseconds
-        self._outputs.publish_status(
-            EstimateStatus(Level.STALE, 'the node was deactivated'),
-            stamp_ns=last,
-            age_s=0.0 if last is None else 1e-9 * (now_ns - last),
-            residual=None,
-        )
+        self._say(EstimateStatus(Level.STALE, 'the node was deactivated'))
 
     def reset(self, reason: str) -> None:
         """Start the estimation afresh."""
         self._pipeline.reset(reason)
-        self._residual.clear()
         if self._device is not None:
             self._device.clear()
+
+    def _say(self, status: EstimateStatus) -> None:
+        """Publish a verdict without an estimate."""
+        last, now_ns = self._last_stamp_ns, self._clock.now().nanoseconds
+        age_s = 0.0 if last is None else 1e-9 * (now_ns - last)
+        self._outputs.publish_status(status, stamp_ns=last, age_s=age_s, residual=None)
 
     def _others(self) -> list[DiagnosticStatus]:
         if self._device is None:
@@ -226,7 +219,11 @@ class Session:
             outcome = self._device.share(outcome)
         self._outcome = self._said = outcome.status
         if outcome.estimate is None or total is None:
+            if self._estimating:
+                self._estimating = False
+                self._say(self._said)
             return
+        self._estimating = True
         assert self._origin_ns is not None
         stamp_ns = self._origin_ns + round(1e9 * outcome.frame.time_s)
         age_s = self._publish_estimate(outcome.estimate, stamp_ns, begin)
@@ -234,7 +231,6 @@ class Session:
         self._outputs.publish_status(
             outcome.status, stamp_ns=stamp_ns, age_s=age_s, residual=outcome.estimate.residual
         )
-        self._residual.append(outcome.estimate.residual)
         self._last_stamp_ns = stamp_ns
         self._estimated = self._framed
         self._published += 1
@@ -256,8 +252,11 @@ class Session:
 
     def _health(self, now_s: float) -> dict[str, SensorHealth]:
         synchronizer, watch = self._pipeline.synchronizer, self._watch
-        residual = self._residual.root_mean_square()
+        residual = self._pipeline.residual.root_mean_square()
+        if time.monotonic() - self._estimated > self._silent_after_s:
+            residual = np.full_like(residual, np.nan)
         faults = self._pipeline.faults
+        silent = watch.silent(now_s=now_s, limit_s=self._silent_after_s)
         health = {}
         for sensor, topic in watch.topics.items():
             force, rate = residual[SENSORS.index(sensor)].tolist()
@@ -266,7 +265,7 @@ class Session:
                 timing=watch.timers[sensor].read(now_s=now_s),
                 counts=synchronizer.statistics.sensors[sensor],
                 refused=watch.refused[sensor],
-                silent=synchronizer.is_silent(sensor),
+                silent=synchronizer.is_silent(sensor) or sensor in silent,
                 residual=(force, rate),
                 faults=[fault for fault in faults if sensor in fault.sensors],
             )
