@@ -229,6 +229,62 @@ def test_every_topic_takes_qos_overrides(domain: int, files: Path) -> None:
             assert [each.reliability for each in mine] == [ReliabilityPolicy.RELIABLE], topic
 
 
+@pytest.mark.filterwarnings('ignore:Deprecated in favor of')
+def test_an_override_of_one_topic_leaves_all_others(
+    domain: int, files: Path, samples: np.ndarray
+) -> None:
+    overrides = {
+        '/one/human/joint_states': {'publisher': {'reliability': 'best_effort'}},
+        '/one/imu/pelvis/data_raw': {'subscription': {'reliability': 'reliable'}},
+    }
+    file = files / 'one.yaml'
+    file.write_text(yaml.safe_dump({'/**': {'ros__parameters': {'qos_overrides': overrides}}}))
+    with running(domain, parameters(files), '--params-file', str(file), namespace='one') as (
+        wearer,
+        _,
+    ):
+        probe = wearer.node
+
+        def reliability(kind: str, topic: str) -> list[ReliabilityPolicy]:
+            infos = getattr(probe, f'get_{kind}_info_by_topic')(f'/one/{topic}')
+            own = [info for info in infos if info.node_name == 'sspinnpose']
+            return [info.qos_profile.reliability for info in own]
+
+        best_effort, reliable = ReliabilityPolicy.BEST_EFFORT, ReliabilityPolicy.RELIABLE
+        wanted = {
+            ('publishers', 'human/joint_states'): best_effort,
+            ('publishers', 'human/status'): reliable,
+            **{('subscriptions', f'imu/{name}/data_raw'): best_effort for name in SENSORS},
+            ('subscriptions', 'imu/pelvis/data_raw'): reliable,
+        }
+        wearer.wait_for(lambda: all(reliability(*topic) for topic in wanted), 'the topics')
+        assert {topic: reliability(*topic) for topic in wanted} == {
+            topic: [policy] for topic, policy in wanted.items()
+        }
+
+
+@pytest.mark.parametrize(
+    'overrides',
+    [
+        {'/bad/human/status': {'publisher': {'reliability': 'perfect'}}},
+        {'/bad/human/status': {'publisher': {'depth': 'many'}}},
+        {'/bad/imu/foot_l/data_raw': {'subscription': {'depth': -1}}},
+    ],
+)
+def test_overrides_that_cannot_be_end_in_a_sentence(
+    overrides: dict[str, Any], domain: int, files: Path
+) -> None:
+    file = files / 'bad.yaml'
+    file.write_text(yaml.safe_dump({'/**': {'ros__parameters': {'qos_overrides': overrides}}}))
+    arguments = ('--params-file', str(file), '-r', '__ns:=/bad')
+    with estimator_process(domain, parameters(files), *arguments) as node:
+        assert node.wait() == 1, node.log
+    (line,) = [line for line in node.lines if 'expected qos_overrides' in line]
+    assert next(iter(overrides)).removeprefix('/bad/') in line
+    assert 'Traceback' not in node.log
+    assert 'unexpectedly' not in node.log
+
+
 # Clocks, and sensors that come and go
 
 

@@ -22,7 +22,6 @@ from rclpy.impl.implementation_singleton import rclpy_implementation
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 from rclpy.parameter import Parameter
 from rclpy.qos import QoSProfile, ReliabilityPolicy
-from rclpy.qos_overriding_options import QoSOverridingOptions
 from rclpy.signals import SignalHandlerOptions
 from sensor_msgs.msg import Imu, JointState
 from std_srvs.srv import Trigger
@@ -53,6 +52,7 @@ from sspinnpose_ros.ros.parameters import (
 )
 from sspinnpose_ros.ros.session import Session
 from sspinnpose_ros.ros.stop_signal import ignore_stop, told_to_stop
+from sspinnpose_ros.ros.topic_qos import overridable
 from sspinnpose_ros.ros.wearer import Wearer, load_wearer
 
 NODE_NAME = 'sspinnpose'
@@ -275,17 +275,8 @@ class EstimatorNode(LifecycleNode):
         self._session = session
         self._outputs.publish_fixed(wearer, self.get_clock().now().nanoseconds)
         for sensor in wearer.sensors:
-            self._subscriptions_made.append(
-                self.create_subscription(
-                    Imu,
-                    values[f'imu.{sensor}.topic'],
-                    partial(session.on_imu, sensor),
-                    SAMPLES,
-                    callback_group=self._group,
-                    qos_overriding_options=QoSOverridingOptions.with_default_policies(),
-                    raw=True,
-                )
-            )
+            hear = partial(session.on_imu, sensor)
+            self._subscribe(Imu, values[f'imu.{sensor}.topic'], hear, raw=True)
         # A paused /clock must not silence the status, hence a clock of its own.
         steady = Clock(clock_type=ClockType.STEADY_TIME)
         self._timers_made = [
@@ -311,17 +302,18 @@ class EstimatorNode(LifecycleNode):
             now_ns=lambda: self.get_clock().now().nanoseconds,
             warn=watch.warn,
         )
-        self._subscriptions_made.append(
-            self.create_subscription(
-                JointState,
-                self._values['exo.topic'],
-                device.on_joint_states,
-                SAMPLES,
-                callback_group=self._group,
-                qos_overriding_options=QoSOverridingOptions.with_default_policies(),
-            )
-        )
+        self._subscribe(JointState, self._values['exo.topic'], device.on_joint_states)
         return device
+
+    def _subscribe(
+        self, kind: Any, topic: str, hear: Callable[[Any], None], *, raw: bool = False
+    ) -> None:
+        with overridable(SAMPLES, topic=topic) as settings:
+            self._subscriptions_made.append(
+                self.create_subscription(
+                    kind, topic, hear, callback_group=self._group, raw=raw, **settings
+                )
+            )
 
     def _deactivate(self) -> None:
         if self._session is not None:
