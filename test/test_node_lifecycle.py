@@ -182,6 +182,65 @@ def test_without_autostart_it_waits_and_what_is_wrong_can_be_set_right(
         assert len(wearer.received['human/joint_states']) == 30
 
 
+# What nobody foresaw
+
+BROKEN = """
+import sys
+from sspinnpose_ros.ros.estimator_node import EstimatorNode, main
+from sspinnpose_ros.ros.session import Session
+
+class Trouble(Exception):
+    pass
+
+def fail(*given):
+    raise Trouble('planted')
+
+{where} = fail
+sys.exit(main(sys.argv))
+"""
+
+
+def test_an_unforeseen_error_is_said_before_the_end(
+    domain: int, files: Path, samples: np.ndarray
+) -> None:
+    code = BROKEN.format(where='Session.diagnose')
+    arguments = ('-r', '__ns:=/broken')
+    with estimator_process(domain, parameters(files), *arguments, code=code) as node:
+        wearer = Wearer(domain, namespace='/broken')
+        try:
+            wearer.wait_for(
+                lambda: any(
+                    status.level == STALE and 'deactivated' in status.message
+                    for status in wearer.received['human/status']
+                ),
+                'the last word',
+            )
+            assert node.wait() == 1
+        finally:
+            wearer.close()
+    assert "stops for an unexpected error: Trouble('planted')" in node.log
+
+
+def test_a_request_that_fails_ends_no_estimates(
+    domain: int, files: Path, samples: np.ndarray
+) -> None:
+    code = BROKEN.format(where='EstimatorNode._calibrate')
+    arguments = ('-r', '__ns:=/request')
+    with estimator_process(domain, parameters(files), *arguments, code=code) as node:
+        wearer = Wearer(domain, namespace='/request')
+        try:
+            wearer.wait_until_heard()
+            wearer.get_in_step(samples[0], until_ns=START_NS)
+            answer = wearer.call('sspinnpose/calibrate')
+            assert not answer.success
+            assert "nothing was changed: Trouble('planted')" in answer.message
+            wearer.play_in_step(samples[:20], start_ns=START_NS)
+            assert len(wearer.received['human/joint_states']) == 20
+        finally:
+            wearer.close()
+    assert node.process.returncode == 0, node.log
+
+
 # QoS
 
 

@@ -10,6 +10,7 @@ import sys
 import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import yaml
@@ -24,11 +25,15 @@ from rclpy.impl.implementation_singleton import rclpy_implementation
 from rclpy.node import Node
 from rclpy.validate_full_topic_name import validate_full_topic_name
 
+from sspinnpose_ros.core.brief import brief
 from sspinnpose_ros.core.conventions import JOINTS, SENSORS
 from sspinnpose_ros.core.errors import UserError
 
 NOT_OURS = re.compile(r'use_sim_time|start_type_description_service|qos_overrides\..*')
 """Parameters of every node, which rclpy declares."""
+
+LONGEST_PATH = 1024
+"""In bytes; systems take four times as much, but nobody reads it in a sentence."""
 
 NEAR = 0.7
 """How like a known name, 0 to 1, an unknown one must be to count as its misspelling."""
@@ -406,6 +411,32 @@ def check_frames(values: Mapping[str, Any]) -> None:
                 f'and without a leading slash; set it to such as '
                 f'{"odom" if name == "world_frame" else "anna_"}.'
             )
+
+
+def file_path(values: Mapping[str, Any], name: str) -> Path:
+    """Return the path that a parameter names, with ~ written out.
+
+    Args:
+        values: of the parameters, by name.
+        name: of the parameter.
+
+    Raises:
+        ParameterError: for what cannot be a path, and for a home that nobody has.
+
+    """
+    text = values[name]
+    if '\0' in text or len(text.encode(errors='replace')) > LONGEST_PATH:
+        raise ParameterError(
+            f'The parameter {name} is {brief(text)}, expected a path of at most {LONGEST_PATH} '
+            'bytes; correct it.'
+        )
+    try:
+        return Path(text).expanduser()
+    except RuntimeError:
+        raise ParameterError(
+            f'The parameter {name} is {brief(text)}, expected a path, but there is no such home '
+            'directory; write the path without ~.'
+        ) from None
 
 
 def resolved_topic(node: Node, values: Mapping[str, Any], *, name: str, example: str) -> str:
