@@ -24,7 +24,7 @@ from hypothesis import strategies as st
 
 from fuzz.campaign import Target, alarmed, require_sentence, run, scratch_place
 from fuzz.mutation import HOSTILE_VALUES
-from fuzz.targets import SUBJECT, bomb, imu_bytes, targets
+from fuzz.targets import HAS_ROS, SUBJECT, bomb, close, imu_bytes, targets
 from sspinnpose_ros.bags.imu_cdr import MalformedImuError
 from sspinnpose_ros.bags.reference import load_reference
 from sspinnpose_ros.core.bounded_yaml import (
@@ -44,7 +44,7 @@ NAMES = (
     *('subject file', 'calibration file', 'mapping file', 'locations file', 'yaml'),
     *('model weights', 'model description', 'reference', 'estimate'),
     *('mcap', 'sqlite3', 'survey', 'metadata', 'human topics', 'latency log', 'status log'),
-    *('csv', 'npz'),
+    *('csv', 'npz', *(('parameters',) if HAS_ROS else ())),
 )
 NEVER_REFUSED = ('pipeline',)
 """Samples are not refused but counted."""
@@ -53,7 +53,9 @@ NEVER_REFUSED = ('pipeline',)
 @pytest.fixture(scope='module')
 def known() -> Iterator[dict[str, Target]]:
     with TemporaryDirectory(dir=scratch_place()) as folder, alarmed():
-        yield targets(Path(folder))
+        found = targets(Path(folder))
+        yield found
+        close(found)
 
 
 def test_the_cases_are_at_least_as_many_as_promised(known: dict[str, Target]) -> None:
