@@ -31,6 +31,9 @@ from sspinnpose_ros.ros.outputs import Outputs
 STALE_PERIOD_S = 0.1
 LATENCIES = 2000
 
+FARTHEST_S = 1e6
+"""Seconds farther from their origin than this no longer tell single nanoseconds."""
+
 
 class Session:
     """Carry samples to the pipeline and its estimates to the publishers.
@@ -211,6 +214,16 @@ class Session:
             self._recent.append(outcome.frame)
             self._publish(outcome, begin)
             begin = time.perf_counter()
+            if abs(outcome.frame.time_s) > FARTHEST_S:
+                self._move_origin(outcome.frame.time_s)
+                return
+
+    def _move_origin(self, time_s: float) -> None:
+        assert self._origin_ns is not None
+        self._origin_ns += round(1e9 * time_s)
+        if self._device is not None:
+            self._device.origin_ns = self._origin_ns
+        self.reset('the stamps are on another clock than at first')
 
     def _publish(self, outcome: Outcome, begin: float) -> None:
         self._framed = time.monotonic()
