@@ -321,6 +321,8 @@ def test_recent_frames_give_the_longest_complete_stretch() -> None:
     np.testing.assert_allclose(chosen.time_s[[0, -1]], [0.61, 0.89])
     assert chosen.acceleration.shape == (29, 7, 3)
     assert len(recent.longest_complete(('pelvis', 'foot_l')).time_s) == 50
+    chosen = recent.longest_complete(SENSORS, newest=20)
+    np.testing.assert_allclose(chosen.time_s[[0, -1]], [0.8, 0.89])
 
 
 @pytest.mark.parametrize('jump_s', [5.0, -5.0, -0.4, 0.02])
