@@ -17,7 +17,7 @@ from sspinnpose_ros.bags.imu_bag import open_imu_bag
 from sspinnpose_ros.bags.recorded_grid import read_grid
 from sspinnpose_ros.bags.recording_calibration import find_mounting
 from sspinnpose_ros.bags.trial import find_trial, subject_of
-from sspinnpose_ros.core.conventions import SENSORS
+from sspinnpose_ros.core.conventions import GRAVITY, SENSORS
 from sspinnpose_ros.core.errors import SubjectError
 from sspinnpose_ros.core.estimate_status import Level
 from sspinnpose_ros.core.estimator import Estimator
@@ -77,6 +77,25 @@ def watch(
         for fault in watching.faults:
             found.setdefault(fault.label, (number, fault))
     return list(found.values())
+
+
+@pytest.mark.parametrize('bits', [10, 12, 16])
+@pytest.mark.parametrize('folder', INJECTED, ids=lambda folder: folder.name)
+def test_coarse_sensors_do_not_count_as_saturated(folder: Path, bits: int) -> None:
+    """Ranges of 16 g and 2000 deg/s, of which nobody reaches the end."""
+    person, estimator = recorded(folder)
+    step = 16.0 * GRAVITY / 2.0 ** (bits - 1), np.deg2rad(2000.0) / 2.0 ** (bits - 1)
+    force, rate = (
+        size * np.round(values[:2500] / size)
+        for size, values in zip(step, (person.acceleration, person.angular_rate), strict=True)
+    )
+    found = watch(force, rate, estimator=estimator)
+    assert not [fault.sentence for _, fault in found if fault.kind == FaultKind.SATURATED]
+    end = round(np.deg2rad(125.0) / step[1]) * step[1]
+    row = SENSORS.index('shank_l')
+    rate[:, row] = np.clip(rate[:, row], -end, end)
+    labels = [fault.label for _, fault in watch(force, rate, estimator=estimator)]
+    assert 'saturated shank_l' in labels
 
 
 @pytest.mark.parametrize('folder', TRIALS, ids=lambda folder: folder.name)

@@ -246,7 +246,7 @@ class Pipeline:
     def _unexplained(self, estimate: Estimate) -> list[Fault]:
         self.residual.append(estimate.residual)
         seen = self.residual.root_mean_square()
-        large = (seen > LARGEST_RESIDUAL).any(-1)
+        large = (seen > LARGEST_RESIDUAL).any(-1) & self.residual.known
         if not large.any():
             return []
         force, rate = LARGEST_RESIDUAL.tolist()
