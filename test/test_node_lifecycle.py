@@ -383,6 +383,26 @@ def test_diagnostics_are_on_the_clock_of_the_node(simulated: Wearer, samples: np
         assert np.median(rates) == pytest.approx(100.0, rel=0.15)
 
 
+def test_a_clock_that_never_came_is_missed(domain: int, files: Path, samples: np.ndarray) -> None:
+    with running(domain, parameters(files, stamps='arrival'), namespace='timeless') as (
+        wearer,
+        node,
+    ):
+        wearer.wait_until_heard()
+        wearer.play(samples[:30])
+        wearer.wait_for(lambda: 'no /clock, expected one' in node.log, 'the warning')
+        wearer.wait_for(
+            lambda: any(
+                'are refused' in status.message for status in wearer.received['human/status']
+            ),
+            'the status',
+        )
+        assert not wearer.received['human/joint_states']
+        wearer.get_in_step(samples[0], until_ns=START_NS)
+        wearer.play_in_step(samples[:20], start_ns=START_NS)
+        assert len(wearer.received['human/joint_states']) > 10
+
+
 def test_a_status_comes_with_every_estimate(simulated: Wearer) -> None:
     states = simulated.received['human/joint_states']
     status = [s for s in simulated.received['human/status'] if s.level in (OK, WARN)]

@@ -123,7 +123,10 @@ class Session:
             self._watch.refuse(
                 sensor,
                 f'{sensor} sends stamps of zero, expected the time of measurement; let its driver '
-                'stamp the messages or set the parameter stamps to arrival.',
+                'stamp the messages or set the parameter stamps to arrival.'
+                if self._from_header
+                else f'{sensor} is heard, but no /clock, expected one since use_sim_time is set; '
+                'play bags with --clock or leave use_sim_time out.',
             )
             return
         if self._origin_ns is None:
