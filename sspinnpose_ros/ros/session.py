@@ -16,6 +16,7 @@ from rclpy.clock import Clock
 from sspinnpose_ros.bags.imu_cdr import MalformedImuError
 from sspinnpose_ros.core.conventions import SENSORS
 from sspinnpose_ros.core.estimate import Estimate
+from sspinnpose_ros.core.estimate_lag import EstimateLag
 from sspinnpose_ros.core.estimate_status import EstimateStatus, Level
 from sspinnpose_ros.core.pipeline import Outcome, Pipeline
 from sspinnpose_ros.core.recent_frames import RecentFrames
@@ -89,6 +90,8 @@ class Session:
             stamp_to_publish=RecentValues(capacity=LATENCIES),
             compute=RecentValues(capacity=LATENCIES),
         )
+        self._lag = EstimateLag(largest_s=float(values['max_lag_s']))
+        self._resets = pipeline.synchronizer.statistics.resets
         self._origin_ns: int | None = None
         self._last_stamp_ns: int | None = None
         self._outcome = self._said = EstimateStatus(Level.STALE, 'no estimate yet')
@@ -244,13 +247,21 @@ class Session:
         stamp_ns = self._origin_ns + round(1e9 * outcome.frame.time_s)
         age_s = self._publish_estimate(outcome.estimate, stamp_ns, begin)
         self._outputs.publish_total(total, stamp_ns)
+        self._said = self._marked(outcome, age_s)
         self._outputs.publish_status(
-            outcome.status, stamp_ns=stamp_ns, age_s=age_s, residual=outcome.estimate.residual
+            self._said, stamp_ns=stamp_ns, age_s=age_s, residual=outcome.estimate.residual
         )
         self._last_stamp_ns = stamp_ns
         self._estimated = self._framed
         self._published += 1
         self._rate.note()
+
+    def _marked(self, outcome: Outcome, age_s: float) -> EstimateStatus:
+        resets = self._pipeline.synchronizer.statistics.resets
+        if resets != self._resets:
+            self._resets = resets
+            self._lag.clear()
+        return self._lag.mark(outcome.status, time_s=outcome.frame.time_s, age_s=age_s)
 
     def _publish_estimate(self, estimate: Estimate, stamp_ns: int, begin: float) -> float:
         """Publish the joint states first, as controllers wait for them, and return their age."""
