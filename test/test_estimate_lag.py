@@ -1,3 +1,5 @@
+# Copyright 2026 The sspinnpose_ros authors
+# SPDX-License-Identifier: Apache-2.0
 """Estimates that are later than usual are marked, whatever clock their stamps are on."""
 
 from __future__ import annotations

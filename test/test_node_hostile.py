@@ -1,3 +1,5 @@
+# Copyright 2026 The sspinnpose_ros authors
+# SPDX-License-Identifier: Apache-2.0
 """Send a real node what no driver should send: it lives, says why, and goes on afterwards."""
 
 from __future__ import annotations

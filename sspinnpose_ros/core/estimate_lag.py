@@ -1,3 +1,5 @@
+# Copyright 2026 The sspinnpose_ros authors
+# SPDX-License-Identifier: Apache-2.0
 """Tell how much later than usual estimates are, whatever clock their stamps are on."""
 
 from __future__ import annotations

@@ -1,3 +1,5 @@
+# Copyright 2026 The sspinnpose_ros authors
+# SPDX-License-Identifier: Apache-2.0
 """Let parameters override the QoS of every topic by itself."""
 
 from __future__ import annotations

@@ -1,3 +1,5 @@
+# Copyright 2026 The sspinnpose_ros authors
+# SPDX-License-Identifier: Apache-2.0
 """Set the parameters of a real node to anything, and configure it with what it accepts."""
 
 from __future__ import annotations
