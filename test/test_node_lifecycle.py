@@ -203,11 +203,15 @@ sys.exit(main(sys.argv))
 def test_an_unforeseen_error_is_said_before_the_end(
     domain: int, files: Path, samples: np.ndarray
 ) -> None:
-    code = BROKEN.format(where='Session.diagnose')
+    code = BROKEN.format(where='Session.on_imu')
     arguments = ('-r', '__ns:=/broken')
     with estimator_process(domain, parameters(files), *arguments, code=code) as node:
         wearer = Wearer(domain, namespace='/broken')
         try:
+            wearer.wait_until_heard()
+            wearer.wait_for(lambda: wearer.received['human/status'], 'the status')
+            for _ in range(3):
+                wearer.publish_instant(START_NS, samples[0])
             wearer.wait_for(
                 lambda: any(
                     status.level == STALE and 'deactivated' in status.message
