@@ -28,6 +28,7 @@ class RecentResidual:
         self._square = np.full((len(SENSORS), 2), np.nan)
         self._seen = np.zeros(len(SENSORS), dtype=int)
         self._absent = np.zeros(len(SENSORS), dtype=int)
+        self._all_known = False
 
     @property
     def known(self) -> np.ndarray:
@@ -40,20 +41,24 @@ class RecentResidual:
         square = residual * residual
         square[:, 0] += square[:, 1]
         square = square[:, ::2]
-        weight = 1.0 / np.clip(self._seen + 1, 1, self._memory)[:, None]
-        change = self._square + weight * (square - self._square)
-        if math.isfinite(change.sum()):
-            self._square = change
-            self._seen += 1
-            self._absent[:] = 0
-            return
+        if self._all_known:
+            change = self._square + (square - self._square) / self._memory
+            if math.isfinite(change.sum()):
+                self._square = change
+                return
+        self._append(square)
+
+    def _append(self, square: np.ndarray) -> None:
         there = np.isfinite(square).all(-1)
         self._seen += there
         self._absent = np.where(there, 0, self._absent + 1)
-        change = np.where(np.isnan(self._square), square, change)
+        weight = 1.0 / np.clip(self._seen, 1, self._memory)[:, None]
+        before = np.where(np.isnan(self._square), 0.0, self._square)
+        change = before + weight * (square - before)
         self._square = np.where(there[:, None], change, self._square)
         gone = self._absent > self._memory
         self._square[gone], self._seen[gone] = np.nan, 0
+        self._all_known = bool(self.known.all() and there.all())
 
     def root_mean_square(self) -> np.ndarray:
         """Return (7, 2): force residual in m/s^2, rate residual in rad/s; NaN before any."""
