@@ -238,6 +238,34 @@ def test_a_grave_fault_stops_the_estimates_until_it_is_gone() -> None:
     assert found[-1].status.level == Level.OK
 
 
+@pytest.mark.parametrize('kind', [FaultKind.SWAPPED, FaultKind.UNIT_DEG_S])
+def test_standing_still_makes_no_grave_fault_good(kind: FaultKind) -> None:
+    """Sensors that were seen to be swapped are so until steps say otherwise, not until a halt."""
+    person, estimator = recorded(INJECTED[0])
+    good = np.concatenate([person.acceleration, person.angular_rate], axis=-1)[:1000]
+    bad = good.copy()
+    left, right = SENSORS.index('shank_l'), SENSORS.index('shank_r')
+    if kind == FaultKind.SWAPPED:
+        bad[:, [left, right]] = bad[:, [right, left]]
+    else:
+        bad[:, left, 3:] = np.rad2deg(bad[:, left, 3:])
+    rest = bad[-300:].mean(0)
+    rest[:, 3:] = 0.0
+    noise = 0.03 * np.random.default_rng(0).normal(size=(400, 7, 6))
+    imu = np.concatenate([bad, rest + noise, good])
+    watching = FaultWatch(rate_hz=1.0 / PERIOD_S)
+    believed = []
+    for number, values in enumerate(imu):
+        there = np.ones(len(SENSORS), dtype=bool)
+        frame = Frame(time_s=PERIOD_S * number, imu=values, present=there)
+        watching.note(frame, estimator=estimator)
+        believed.append(any(fault.kind == kind for fault in watching.faults))
+    first = believed.index(True)
+    assert first < len(bad)
+    assert all(believed[first : len(bad) + len(noise)])
+    assert not any(believed[-300:])
+
+
 def test_a_slight_fault_marks_the_estimates() -> None:
     signals, estimator = recorded(INJECTED[0])
     acceleration = signals.acceleration[800:1400].copy()
