@@ -8,6 +8,7 @@ Longer runs with new cases: `make fuzz`. A failure prints the command that repea
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -197,6 +198,14 @@ def test_a_file_that_is_too_large_is_not_read(tmp_path: Path) -> None:
     for load, error in ((load_subject, SubjectError), (load_calibration, CalibrationError)):
         with pytest.raises(error, match='larger than') as refused:
             load(path)
+        require_sentence(str(refused.value))
+
+
+def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / 'pipe.yaml')
+    for load, error in ((load_subject, SubjectError), (load_calibration, CalibrationError)):
+        with pytest.raises(error, match='is a pipe') as refused:
+            load(tmp_path / 'pipe.yaml')
         require_sentence(str(refused.value))
 
 
