@@ -11,6 +11,7 @@ import pytest
 from made_recordings import swinging
 
 from sspinnpose_ros.core.conventions import SENSORS
+from sspinnpose_ros.core.fault import Fault, FaultKind
 from sspinnpose_ros.core.pipeline import Pipeline
 from sspinnpose_ros.core.synchronizer import Synchronizer, SynchronizerConfig
 from sspinnpose_ros.ros.input_watch import InputWatch
@@ -87,6 +88,26 @@ def test_bad_samples_are_named_once_and_not_for_ever(monkeypatch: pytest.MonkeyP
     spoil(0.2)
     watch.look(now_s=now[0])
     assert len(log.said) == 2
+
+
+@pytest.mark.ros
+def test_faults_of_every_level_can_be_said_one_after_the_other() -> None:
+    """The logger of rclpy raises where one line of code logs at two levels."""
+    logging = pytest.importorskip('rclpy.logging')
+    pipeline = Pipeline(
+        synchronizer=Synchronizer(sensors=SENSORS, config=SynchronizerConfig()), estimator=None
+    )
+    watch = InputWatch(
+        topics={sensor: f'imu/{sensor}/data_raw' for sensor in SENSORS},
+        pipeline=pipeline,
+        missing_topic_s=600.0,
+        logger=logging.get_logger('test_input_watch'),
+        count_publishers=lambda topic: 1,
+    )
+    for kind in (*FaultKind, *reversed(FaultKind)):
+        fault = Fault(kind=kind, sensors=('foot_l',), sentence=f'{kind.value}.', size=1.0)
+        pipeline.watch.faults = (fault,)
+        watch.look(now_s=0.0)
 
 
 def test_refused_sensors_are_not_called_absent() -> None:

@@ -152,7 +152,11 @@ class InputWatch:
         """Say each fault once, until it is gone and comes again."""
         faults = {fault.label: fault for fault in self._pipeline.faults}
         for label, fault in faults.items():
-            if label not in self._named:
-                say = self._logger.error if fault.level == Level.ERROR else self._logger.warning
-                say(fault.sentence)
+            if label in self._named:
+                continue
+            # A line of code may log at one level only, says rclpy, and raises at a second.
+            if fault.level == Level.ERROR:
+                self._logger.error(fault.sentence)
+            else:
+                self._logger.warning(fault.sentence)
         self._named = set(faults)
