@@ -102,10 +102,10 @@ class NodeProcess:
 
 @contextmanager
 def estimator_process(
-    domain: int, parameters: Mapping[str, object], *arguments: str
+    domain: int, parameters: Mapping[str, object], *arguments: str, code: str | None = None
 ) -> Iterator[NodeProcess]:
     """Start the node; end it, whatever happens."""
-    with ros_process('estimator_node', domain, parameters, *arguments) as node:
+    with ros_process('estimator_node', domain, parameters, *arguments, code=code) as node:
         yield node
 
 
@@ -116,9 +116,11 @@ def ros_process(
     parameters: Mapping[str, object],
     *arguments: str,
     folder: Path | None = None,
+    code: str | None = None,
 ) -> Iterator[NodeProcess]:
-    """Start a module of `sspinnpose_ros.ros` in a folder; end it, whatever happens."""
-    command = [sys.executable, '-m', f'sspinnpose_ros.ros.{module}', '--ros-args']
+    """Start a module of `sspinnpose_ros.ros`, or code, in a folder; end it, whatever happens."""
+    program = ['-m', f'sspinnpose_ros.ros.{module}'] if code is None else ['-c', code]
+    command = [sys.executable, *program, '--ros-args']
     for name, value in parameters.items():
         command += ['-p', f'{name}:={value}']
     process = subprocess.Popen(

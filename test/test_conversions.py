@@ -136,6 +136,12 @@ def test_joint_states_hold_the_estimate(estimate: Estimate) -> None:
     assert stamp_ns(later.header.stamp) == STAMP_NS + 10**9
 
 
+@pytest.mark.parametrize('nanoseconds', [-1, -5 * 10**9 + 3, -(2**31) * 10**9, 2**31 * 10**9 - 1])
+def test_estimates_have_stamps_on_any_clock(estimate: Estimate, nanoseconds: int) -> None:
+    message = deserialize_message(JointStateMessage().serialize(estimate, nanoseconds), JointState)
+    assert stamp_ns(message.header.stamp) == nanoseconds
+
+
 def test_wrenches_hold_the_estimate(estimate: Estimate) -> None:
     raw = WrenchMessages(frame_prefix='anna/').serialize(estimate, STAMP_NS)
     messages = [deserialize_message(each, WrenchStamped) for each in raw]

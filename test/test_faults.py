@@ -17,7 +17,7 @@ from sspinnpose_ros.bags.imu_bag import open_imu_bag
 from sspinnpose_ros.bags.recorded_grid import read_grid
 from sspinnpose_ros.bags.recording_calibration import find_mounting
 from sspinnpose_ros.bags.trial import find_trial, subject_of
-from sspinnpose_ros.core.conventions import SENSORS
+from sspinnpose_ros.core.conventions import GRAVITY, SENSORS
 from sspinnpose_ros.core.errors import SubjectError
 from sspinnpose_ros.core.estimate_status import Level
 from sspinnpose_ros.core.estimator import Estimator
@@ -77,6 +77,25 @@ def watch(
         for fault in watching.faults:
             found.setdefault(fault.label, (number, fault))
     return list(found.values())
+
+
+@pytest.mark.parametrize('bits', [10, 12, 16])
+@pytest.mark.parametrize('folder', INJECTED, ids=lambda folder: folder.name)
+def test_coarse_sensors_do_not_count_as_saturated(folder: Path, bits: int) -> None:
+    """Ranges of 16 g and 2000 deg/s, of which nobody reaches the end."""
+    person, estimator = recorded(folder)
+    step = 16.0 * GRAVITY / 2.0 ** (bits - 1), np.deg2rad(2000.0) / 2.0 ** (bits - 1)
+    force, rate = (
+        size * np.round(values[:2500] / size)
+        for size, values in zip(step, (person.acceleration, person.angular_rate), strict=True)
+    )
+    found = watch(force, rate, estimator=estimator)
+    assert not [fault.sentence for _, fault in found if fault.kind == FaultKind.SATURATED]
+    end = round(np.deg2rad(125.0) / step[1]) * step[1]
+    row = SENSORS.index('shank_l')
+    rate[:, row] = np.clip(rate[:, row], -end, end)
+    labels = [fault.label for _, fault in watch(force, rate, estimator=estimator)]
+    assert 'saturated shank_l' in labels
 
 
 @pytest.mark.parametrize('folder', TRIALS, ids=lambda folder: folder.name)
@@ -217,6 +236,34 @@ def test_a_grave_fault_stops_the_estimates_until_it_is_gone() -> None:
     assert 3.0 < grave[0].frame.time_s < 6.0 < grave[-1].frame.time_s < 9.0
     assert found[-1].status == found[200].status
     assert found[-1].status.level == Level.OK
+
+
+@pytest.mark.parametrize('kind', [FaultKind.SWAPPED, FaultKind.UNIT_DEG_S])
+def test_standing_still_makes_no_grave_fault_good(kind: FaultKind) -> None:
+    """Sensors that were seen to be swapped are so until steps say otherwise, not until a halt."""
+    person, estimator = recorded(INJECTED[0])
+    good = np.concatenate([person.acceleration, person.angular_rate], axis=-1)[:1000]
+    bad = good.copy()
+    left, right = SENSORS.index('shank_l'), SENSORS.index('shank_r')
+    if kind == FaultKind.SWAPPED:
+        bad[:, [left, right]] = bad[:, [right, left]]
+    else:
+        bad[:, left, 3:] = np.rad2deg(bad[:, left, 3:])
+    rest = bad[-300:].mean(0)
+    rest[:, 3:] = 0.0
+    noise = 0.03 * np.random.default_rng(0).normal(size=(400, 7, 6))
+    imu = np.concatenate([bad, rest + noise, good])
+    watching = FaultWatch(rate_hz=1.0 / PERIOD_S)
+    believed = []
+    for number, values in enumerate(imu):
+        there = np.ones(len(SENSORS), dtype=bool)
+        frame = Frame(time_s=PERIOD_S * number, imu=values, present=there)
+        watching.note(frame, estimator=estimator)
+        believed.append(any(fault.kind == kind for fault in watching.faults))
+    first = believed.index(True)
+    assert first < len(bad)
+    assert all(believed[first : len(bad) + len(noise)])
+    assert not any(believed[-300:])
 
 
 def test_a_slight_fault_marks_the_estimates() -> None:

@@ -87,6 +87,8 @@ def test_a_missing_sensor_is_named() -> None:
         mounting.arrays()
     with pytest.raises(CalibrationError, match='foot_l'):
         mounting.rotated('foot_l', 0.1)
+    with pytest.raises(CalibrationError, match='foot_r only, expected some of pelvis'):
+        mounting.arrays(())
 
 
 @pytest.mark.parametrize(

@@ -29,10 +29,12 @@ from rcl_interfaces.msg import Parameter, ParameterType, ParameterValue
 from rcl_interfaces.srv import SetParameters
 from rosgraph_msgs.msg import Clock
 
+from sspinnpose_ros.core.calibration import GOOD, Calibration, SensorVerdict
+from sspinnpose_ros.core.calibration_file import DURATIONS, save_calibration
 from sspinnpose_ros.core.conventions import JOINTS, PARENTS, SENSORS
 from sspinnpose_ros.core.estimator import Estimator
 from sspinnpose_ros.core.model_file import load_model
-from sspinnpose_ros.core.mounting import aligned_mounting
+from sspinnpose_ros.core.mounting import Mounting, SensorMounting, aligned_mounting
 from sspinnpose_ros.core.pipeline import Pipeline
 from sspinnpose_ros.core.subject import load_subject
 from sspinnpose_ros.core.synchronizer import Synchronizer, SynchronizerConfig
@@ -241,6 +243,12 @@ def test_silence_is_said_and_nothing_is_held(wearer: Wearer, samples: np.ndarray
     wearer.spin(0.5)
     assert not wearer.received['human/joint_states']
     assert {each.level for each in wearer.received['human/status']} == {STALE}
+    wearer.received['/diagnostics'].clear()
+    wearer.wait_for(lambda: wearer.received['/diagnostics'], 'the diagnostics')
+    for entry in wearer.received['/diagnostics'][-1].status:
+        assert entry.level == STALE, entry
+        values = {value.key: value.value for value in entry.values}
+        assert values.get('residual_force', '') == ''
 
 
 def test_too_few_sensors_are_not_enough(wearer: Wearer, samples: np.ndarray) -> None:
@@ -463,6 +471,11 @@ def test_bad_arguments_end_in_one_sentence(
         ({'model': '{files}/other'}, ('sensors', 'expected')),
         ({'calibration': '/nowhere/calibration.yaml'}, ('/nowhere/calibration.yaml', 'expected')),
         ({'subject': '{files}/weightless.yaml'}, ('mass_kg', 'expected')),
+        ({'subject': '~nobody_at_all/subject.yaml'}, ('subject', 'no such home directory')),
+        ({'calibration_output': '~nobody_at_all/c.yaml'}, ('calibration_output', 'home')),
+        ({'model': 'a' * 5000}, ('model', 'expected a path of at most')),
+        ({'calibration': '{files}/trunk.yaml'}, ('knows 0 of the worn', 'min_sensors = 3')),
+        ({'use_sim_time': 'perhaps'}, ('use_sim_time', 'BOOL')),
     ],
     ids=lambda value: ' '.join(value) if isinstance(value, dict) else '',
 )
@@ -486,6 +499,22 @@ def test_bad_parameters_end_in_one_sentence(
 
 def _write_bad_files(files: Path) -> None:
     (files / 'weightless.yaml').write_text(SUBJECT.replace('70.0', '0.0'))
+    trunk = Mounting(sensors={'trunk': SensorMounting(rotation=np.eye(3))})
+    verdict = SensorVerdict(
+        acceleration_gain=1.0,
+        acceleration_bias_m_s2=0.0,
+        gyro_bias_rad_s=0.0,
+        axis_variance_ratio=0.9,
+        sign_confidence=0.9,
+    )
+    calibration = Calibration(
+        mounting=trunk,
+        verdict=GOOD,
+        sentences=(),
+        sensors={'trunk': verdict},
+        **dict.fromkeys(DURATIONS, 1.0),
+    )
+    save_calibration(files / 'trunk.yaml', calibration)
     for name, old, new in (
         ('broken', '"version": 2', '"version": '),
         ('other', '"pelvis"', '"wrist"'),

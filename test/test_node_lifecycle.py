@@ -182,6 +182,69 @@ def test_without_autostart_it_waits_and_what_is_wrong_can_be_set_right(
         assert len(wearer.received['human/joint_states']) == 30
 
 
+# What nobody foresaw
+
+BROKEN = """
+import sys
+from sspinnpose_ros.ros.estimator_node import EstimatorNode, main
+from sspinnpose_ros.ros.session import Session
+
+class Trouble(Exception):
+    pass
+
+def fail(*given):
+    raise Trouble('planted')
+
+{where} = fail
+sys.exit(main(sys.argv))
+"""
+
+
+def test_an_unforeseen_error_is_said_before_the_end(
+    domain: int, files: Path, samples: np.ndarray
+) -> None:
+    code = BROKEN.format(where='Session.on_imu')
+    arguments = ('-r', '__ns:=/broken')
+    with estimator_process(domain, parameters(files), *arguments, code=code) as node:
+        wearer = Wearer(domain, namespace='/broken')
+        try:
+            wearer.wait_until_heard()
+            wearer.wait_for(lambda: wearer.received['human/status'], 'the status')
+            for _ in range(3):
+                wearer.publish_instant(START_NS, samples[0])
+            wearer.wait_for(
+                lambda: any(
+                    status.level == STALE and 'deactivated' in status.message
+                    for status in wearer.received['human/status']
+                ),
+                'the last word',
+            )
+            assert node.wait() == 1
+        finally:
+            wearer.close()
+    assert "stops for an unexpected error: Trouble('planted')" in node.log
+
+
+def test_a_request_that_fails_ends_no_estimates(
+    domain: int, files: Path, samples: np.ndarray
+) -> None:
+    code = BROKEN.format(where='EstimatorNode._calibrate')
+    arguments = ('-r', '__ns:=/request')
+    with estimator_process(domain, parameters(files), *arguments, code=code) as node:
+        wearer = Wearer(domain, namespace='/request')
+        try:
+            wearer.wait_until_heard()
+            wearer.get_in_step(samples[0], until_ns=START_NS)
+            answer = wearer.call('sspinnpose/calibrate')
+            assert not answer.success
+            assert "nothing was changed: Trouble('planted')" in answer.message
+            wearer.play_in_step(samples[:20], start_ns=START_NS)
+            assert len(wearer.received['human/joint_states']) == 20
+        finally:
+            wearer.close()
+    assert node.process.returncode == 0, node.log
+
+
 # QoS
 
 
@@ -229,6 +292,62 @@ def test_every_topic_takes_qos_overrides(domain: int, files: Path) -> None:
             assert [each.reliability for each in mine] == [ReliabilityPolicy.RELIABLE], topic
 
 
+@pytest.mark.filterwarnings('ignore:Deprecated in favor of')
+def test_an_override_of_one_topic_leaves_all_others(
+    domain: int, files: Path, samples: np.ndarray
+) -> None:
+    overrides = {
+        '/one/human/joint_states': {'publisher': {'reliability': 'best_effort'}},
+        '/one/imu/pelvis/data_raw': {'subscription': {'reliability': 'reliable'}},
+    }
+    file = files / 'one.yaml'
+    file.write_text(yaml.safe_dump({'/**': {'ros__parameters': {'qos_overrides': overrides}}}))
+    with running(domain, parameters(files), '--params-file', str(file), namespace='one') as (
+        wearer,
+        _,
+    ):
+        probe = wearer.node
+
+        def reliability(kind: str, topic: str) -> list[ReliabilityPolicy]:
+            infos = getattr(probe, f'get_{kind}_info_by_topic')(f'/one/{topic}')
+            own = [info for info in infos if info.node_name == 'sspinnpose']
+            return [info.qos_profile.reliability for info in own]
+
+        best_effort, reliable = ReliabilityPolicy.BEST_EFFORT, ReliabilityPolicy.RELIABLE
+        wanted = {
+            ('publishers', 'human/joint_states'): best_effort,
+            ('publishers', 'human/status'): reliable,
+            **{('subscriptions', f'imu/{name}/data_raw'): best_effort for name in SENSORS},
+            ('subscriptions', 'imu/pelvis/data_raw'): reliable,
+        }
+        wearer.wait_for(lambda: all(reliability(*topic) for topic in wanted), 'the topics')
+        assert {topic: reliability(*topic) for topic in wanted} == {
+            topic: [policy] for topic, policy in wanted.items()
+        }
+
+
+@pytest.mark.parametrize(
+    'overrides',
+    [
+        {'/bad/human/status': {'publisher': {'reliability': 'perfect'}}},
+        {'/bad/human/status': {'publisher': {'depth': 'many'}}},
+        {'/bad/imu/foot_l/data_raw': {'subscription': {'depth': -1}}},
+    ],
+)
+def test_overrides_that_cannot_be_end_in_a_sentence(
+    overrides: dict[str, Any], domain: int, files: Path
+) -> None:
+    file = files / 'bad.yaml'
+    file.write_text(yaml.safe_dump({'/**': {'ros__parameters': {'qos_overrides': overrides}}}))
+    arguments = ('--params-file', str(file), '-r', '__ns:=/bad')
+    with estimator_process(domain, parameters(files), *arguments) as node:
+        assert node.wait() == 1, node.log
+    (line,) = [line for line in node.lines if 'expected qos_overrides' in line]
+    assert next(iter(overrides)).removeprefix('/bad/') in line
+    assert 'Traceback' not in node.log
+    assert 'unexpectedly' not in node.log
+
+
 # Clocks, and sensors that come and go
 
 
@@ -266,6 +385,26 @@ def test_diagnostics_are_on_the_clock_of_the_node(simulated: Wearer, samples: np
     if rates:
         # 100 a second of this clock, however long such a second lasts.
         assert np.median(rates) == pytest.approx(100.0, rel=0.15)
+
+
+def test_a_clock_that_never_came_is_missed(domain: int, files: Path, samples: np.ndarray) -> None:
+    with running(domain, parameters(files, stamps='arrival'), namespace='timeless') as (
+        wearer,
+        node,
+    ):
+        wearer.wait_until_heard()
+        wearer.play(samples[:30])
+        wearer.wait_for(lambda: 'no /clock, expected one' in node.log, 'the warning')
+        wearer.wait_for(
+            lambda: any(
+                'are refused' in status.message for status in wearer.received['human/status']
+            ),
+            'the status',
+        )
+        assert not wearer.received['human/joint_states']
+        wearer.get_in_step(samples[0], until_ns=START_NS)
+        wearer.play_in_step(samples[:20], start_ns=START_NS)
+        assert len(wearer.received['human/joint_states']) > 10
 
 
 def test_a_status_comes_with_every_estimate(simulated: Wearer) -> None:

@@ -321,12 +321,15 @@ def test_recent_frames_give_the_longest_complete_stretch() -> None:
     np.testing.assert_allclose(chosen.time_s[[0, -1]], [0.61, 0.89])
     assert chosen.acceleration.shape == (29, 7, 3)
     assert len(recent.longest_complete(('pelvis', 'foot_l')).time_s) == 50
+    chosen = recent.longest_complete(SENSORS, newest=20)
+    np.testing.assert_allclose(chosen.time_s[[0, -1]], [0.8, 0.89])
 
 
-def test_a_jump_in_time_ends_a_stretch() -> None:
+@pytest.mark.parametrize('jump_s', [5.0, -5.0, -0.4, 0.02])
+def test_a_jump_in_time_ends_a_stretch(jump_s: float) -> None:
     recent = RecentFrames(capacity=100)
     for index in range(60):
-        recent.append(frame(0.01 * index + (5.0 if index >= 40 else 0.0)))
+        recent.append(frame(0.01 * index + (jump_s if index >= 40 else 0.0)))
     np.testing.assert_allclose(recent.longest_complete(SENSORS).time_s[[0, -1]], [0.0, 0.39])
 
 
@@ -363,6 +366,39 @@ def test_residuals_forget() -> None:
     for _ in range(300):
         recent.append(np.zeros((7, 3)))
     assert recent.root_mean_square().max() < 1e-3
+
+
+def test_residuals_of_an_absent_sensor_are_forgotten() -> None:
+    recent = RecentResidual(rate_hz=100.0, memory_s=0.1)
+    residual = np.ones((7, 3))
+    recent.append(residual)
+    residual[2] = np.nan
+    for _ in range(10):
+        recent.append(residual)
+    assert np.isfinite(recent.root_mean_square()).all(), 'a short loss costs nothing'
+    recent.append(residual)
+    assert np.isnan(recent.root_mean_square()).any(-1).tolist() == [row == 2 for row in range(7)]
+    recent.append(2.0 * np.ones((7, 3)))
+    np.testing.assert_allclose(recent.root_mean_square()[2], [np.sqrt(8.0), 2.0])
+
+
+def test_a_sensor_that_left_is_not_held_against_the_estimate(pipeline: Pipeline) -> None:
+    counter: Any = pipeline.estimator
+    counter.residual[3] = 1000.0
+    assert run(pipeline, end=120)[-1].status.faults == ('unexplained foot_r',)
+    counter.residual[3] = np.nan
+    without = tuple(sensor for sensor in SENSORS if sensor != 'foot_r')
+    assert not run(pipeline, begin=120, end=240, sensors=without)[-1].status.faults
+
+
+def test_one_peak_at_the_start_is_no_residual(pipeline: Pipeline) -> None:
+    counter: Any = pipeline.estimator
+    counter.residual[6] = 60.0
+    outcomes = run(pipeline, end=1)
+    counter.residual[6] = 1.0
+    outcomes += run(pipeline, begin=1, end=150)
+    assert len(outcomes) == 150
+    assert not any(outcome.status.faults for outcome in outcomes)
 
 
 def test_a_worn_sensor_without_mounting_is_reported_missing(pipeline: Pipeline) -> None:

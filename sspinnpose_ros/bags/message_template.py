@@ -60,6 +60,8 @@ class MessageTemplate:
         """
         self._single_numbers[self._number_places] = values
         seconds, nanoseconds = divmod(stamp_ns, 1_000_000_000)
+        # Seconds are signed: clocks of simulators begin at zero, and offsets reach before it.
+        seconds &= 0xFFFF_FFFF
         words = self._single_words
         for at in self._word_places:
             words[at], words[at + 1] = seconds, nanoseconds

@@ -45,6 +45,8 @@ def read_yaml(
             31st of February.
 
     """
+    if path.is_fifo():
+        raise UnboundedYamlError('is a pipe, which may never end')
     with path.open('rb') as file:
         raw = file.read(largest_bytes + 1)
     if len(raw) > largest_bytes:

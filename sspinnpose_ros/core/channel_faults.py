@@ -19,6 +19,13 @@ FEWEST_ENDS = 4
 """How often a channel must give its greatest value, or once less where two follow each other;
 recordings give it once."""
 
+COARSE = 0.1
+"""Part of the values that are not new, above which the resolution is coarse."""
+
+COARSE_ENDS = 2
+SHORT_STEPS, MORE_ENDS = 3, 2
+"""How many more ends it takes then, and for each value that is so many steps or less short."""
+
 SAME = 1e-9
 """Part of a value within which two are the same: what interpolation between equals leaves."""
 
@@ -66,7 +73,25 @@ def _ends(size: np.ndarray, *, lowest: float) -> tuple[np.ndarray, np.ndarray, n
     at_end = size >= largest * (1.0 - SAME)
     number = at_end.sum(0) + (at_end[1:] & at_end[:-1]).any(0)
     # A value that never changes is stuck, not saturated.
-    return (number >= FEWEST_ENDS) & (largest > lowest) & (at_end.mean(0) < 0.5), largest, number
+    stopped = (number >= FEWEST_ENDS) & (largest > lowest) & (at_end.mean(0) < 0.5)
+    for row, axis in np.argwhere(stopped).tolist():
+        stopped[row, axis] = number[row, axis] >= FEWEST_ENDS + _by_chance(size[:, row, axis])
+    return stopped, largest, number
+
+
+def _by_chance(size: np.ndarray) -> int:
+    """Return how many more ends it takes for (T,) sizes whose resolution is coarse.
+
+    Coarse sensors give the same greatest value by chance, but then nearly the greatest as often.
+    """
+    levels = np.unique(size)
+    levels = levels[np.append(np.diff(levels) > 2.0 * SAME * levels[-1], True)]
+    at_end = size >= levels[-1] * (1.0 - SAME)
+    if len(size) - at_end.sum() - len(levels) + 1 < COARSE * len(size):
+        return 0
+    step = float(np.diff(levels).min(initial=np.inf))
+    short = ~at_end & (size > levels[-1] - (SHORT_STEPS + 0.5) * step)
+    return COARSE_ENDS + MORE_ENDS * int(short.sum())
 
 
 def still_channels(

@@ -63,7 +63,38 @@ SPOILS_ALL = frozenset(
 )
 """A sensor with one of these shows others too, which nobody needs to hear of."""
 
+SHOWN_BY_WALKING = frozenset(
+    {FaultKind.SWAPPED, FaultKind.BACK_TO_FRONT, FaultKind.LEGS_SWAPPED, FaultKind.UNIT_DEG_S}
+)
+"""Faults that a wearer who stands still does not show, which then says nothing against them."""
+
 MISPLACED = frozenset({FaultKind.SWAPPED, FaultKind.WORN_OTHERWISE, FaultKind.BACK_TO_FRONT})
+
+
+@dataclass(frozen=True, eq=False)
+class _Judged:
+    """Hold what one look can speak against.
+
+    Attributes:
+        usable: (7,) bool, sensors that were there.
+        walking: (7,) bool, sensors whose movement in steady walking was looked at.
+
+    """
+
+    usable: np.ndarray
+    walking: np.ndarray
+
+    def speaks_of(self, fault: Fault) -> bool:
+        """Tell whether a fault would have shown in this look, or nobody reads its sensors."""
+        rows = np.isin(SENSORS, fault.sensors)
+        if fault.kind not in SHOWN_BY_WALKING or not self.usable[rows].any():
+            return True
+        if fault.kind == FaultKind.LEGS_SWAPPED:
+            return bool(self.walking[0])
+        return bool(self.walking[rows].all())
+
+
+NOTHING_JUDGED = _Judged(usable=np.ones(len(SENSORS), bool), walking=np.zeros(len(SENSORS), bool))
 
 
 @dataclass
@@ -138,7 +169,7 @@ class FaultWatch:
         series = self._recent.last(len(self._recent))
         absurd = _absurd(series)
         if absurd:
-            self._believe(absurd, None)
+            self._believe(absurd, None, NOTHING_JUDGED)
             return
         yield
         window = stride_window(series, period_s=self._period)
@@ -155,6 +186,7 @@ class FaultWatch:
         self._last_force = np.where(window.usable, force, np.nan)
         yield
         found += unit_faults(window, force=force, spread=spread, judged=settled)
+        walking = window.usable & window.steady
         if estimator is not None and mounting is not None:
             yield
             found += mounted_faults(
@@ -166,6 +198,7 @@ class FaultWatch:
             )
             if window.steady:
                 known = self._trusted(window, force=force, estimator=estimator, found=found)
+                walking = known
                 fault = _leg_sides(window, mounting, known=known)
                 found += [] if fault is None else [fault]
                 yield
@@ -181,7 +214,8 @@ class FaultWatch:
             yield
             comparison = yield from self._compare(stride_of(window), found)
         yield
-        self._believe(_without_consequences(found), comparison)
+        judged = _Judged(usable=window.usable, walking=walking)
+        self._believe(_without_consequences(found), comparison, judged)
 
     def _trusted(
         self,
@@ -237,7 +271,7 @@ class FaultWatch:
             self._calm = 0
         return best
 
-    def _believe(self, found: list[Fault], comparison: Comparison | None) -> None:
+    def _believe(self, found: list[Fault], comparison: Comparison | None, judged: _Judged) -> None:
         self._looks += 1
         shown = {(fault.kind, fault.sensors): fault for fault in found}
         for key, fault in shown.items():
@@ -252,6 +286,8 @@ class FaultWatch:
                 continue
             if key[0] in WHILE_IN_USE and belief.believed and comparison is None:
                 # Nothing could be compared, so nothing speaks against it either.
+                continue
+            if belief.believed and not judged.speaks_of(belief.fault):
                 continue
             belief.seen = 0
             belief.unseen += 1

@@ -106,9 +106,14 @@ class Mounting:
         """Return the mountings stacked in the order of `sensors`.
 
         Raises:
-            CalibrationError: where a sensor has no mounting.
+            CalibrationError: where a sensor has no mounting, and for no sensor at all.
 
         """
+        if not sensors:
+            raise CalibrationError(
+                f'The mounting holds {", ".join(self.sensors)} only, expected some of '
+                f'{", ".join(SENSORS)}; calibrate with these worn.'
+            )
         missing = [name for name in sensors if name not in self.sensors]
         if missing:
             raise CalibrationError(

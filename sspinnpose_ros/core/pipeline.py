@@ -84,6 +84,7 @@ class Pipeline:
         estimator: None while there is no calibration; may be replaced at any time.
         instruction: what the wearer is to do while there is no calibration.
         watch: looks for faults of the sensors.
+        residual: what the estimates lately left unexplained of each sensor.
         unchecked: whether signals still wait to be looked at; estimates are then marked WARN. Set
             it where nobody else looks at them first.
 
@@ -114,7 +115,7 @@ class Pipeline:
         self._steps = 0
         self._angle_sigma: np.ndarray | None = None
         self._impossible_until = np.zeros(len(JOINTS))
-        self._residual = RecentResidual(rate_hz=synchronizer.config.rate_hz)
+        self.residual = RecentResidual(rate_hz=synchronizer.config.rate_hz)
         self._resets = 0
         self._last_time = -np.inf
 
@@ -138,6 +139,7 @@ class Pipeline:
     def reset(self, reason: str = 'asked for') -> None:
         """Forget all samples and faults and start the estimator afresh."""
         self.watch.forget()
+        self.residual.clear()
         self.synchronizer.reset(reason)
 
     def _advance(self, frame: Frame) -> Outcome:
@@ -169,7 +171,7 @@ class Pipeline:
             self._return.clear()
             self._angle_sigma = None
             self._impossible_until[:] = 0
-            self._residual.clear()
+            self.residual.clear()
         there = frame.present & self.estimator.mounted
         used = self._return.used(
             there,
@@ -242,9 +244,9 @@ class Pipeline:
         )
 
     def _unexplained(self, estimate: Estimate) -> list[Fault]:
-        self._residual.append(estimate.residual)
-        seen = self._residual.root_mean_square()
-        large = (seen > LARGEST_RESIDUAL).any(-1)
+        self.residual.append(estimate.residual)
+        seen = self.residual.root_mean_square()
+        large = (seen > LARGEST_RESIDUAL).any(-1) & self.residual.known
         if not large.any():
             return []
         force, rate = LARGEST_RESIDUAL.tolist()

@@ -71,17 +71,26 @@ class RecentFrames:
             present=self._present[rows],
         )
 
-    def longest_complete(self, sensors: Sequence[str]) -> FrameSeries:
-        """Return the longest stretch in which all of `sensors` were present, maybe empty."""
-        everything = self.last(self._count)
+    def longest_complete(
+        self, sensors: Sequence[str], *, newest: int | None = None
+    ) -> FrameSeries:
+        """Return the longest stretch in which all of `sensors` were present, maybe empty.
+
+        Args:
+            sensors: those that must be there.
+            newest: how many of the newest frames to look at; all when None.
+
+        """
+        everything = self.last(self._count if newest is None else newest)
         rows = [SENSORS.index(sensor) for sensor in sensors]
         whole: np.ndarray = np.asarray(everything.present[:, rows].all(-1))
         steps = np.diff(everything.time_s)
-        steady = np.concatenate([[True], steps < 1.5 * np.median(steps)]) if len(steps) else whole
+        usual = np.median(steps) if len(steps) else 0.0
+        steady = np.concatenate([[True], np.abs(steps - usual) < 0.5 * usual])[: len(whole)]
         breaks = np.flatnonzero(~(whole & steady))
         # A frame after a jump may begin a stretch, one with a sensor missing may not.
         begins = np.concatenate([[0], np.where(whole[breaks], breaks, breaks + 1)])
-        ends = np.concatenate([breaks, [self._count]])
+        ends = np.concatenate([breaks, [len(whole)]])
         longest = int(np.argmax(ends - begins))
         chosen = slice(int(begins[longest]), int(ends[longest]))
         return FrameSeries(

@@ -17,7 +17,6 @@ import numpy as np
 from diagnostic_msgs.msg import DiagnosticStatus
 from rclpy.clock import Clock, ClockType
 from rclpy.node import Node
-from rclpy.qos_overriding_options import QoSOverridingOptions
 from sensor_msgs.msg import JointState
 from std_msgs.msg import Float64MultiArray
 
@@ -33,6 +32,7 @@ from sspinnpose_ros.ros.parameters import (
     unknown_parameters,
 )
 from sspinnpose_ros.ros.small_node import run_small_node
+from sspinnpose_ros.ros.topic_qos import overridable
 
 NODE_NAME = 'assist_example'
 REMARK_S = 1.0
@@ -143,16 +143,15 @@ class AssistExample:
         self._said, self._age_s = 'nothing', math.inf
         self._remarked = -REMARK_S
         self._command = Float64MultiArray()
-        overridable = QoSOverridingOptions.with_default_policies()
-        self._commands = node.create_publisher(
-            Float64MultiArray, 'exo/torque_command', STREAM, qos_overriding_options=overridable
-        )
+        with overridable(STREAM, topic='exo/torque_command') as settings:
+            self._commands = node.create_publisher(
+                Float64MultiArray, 'exo/torque_command', **settings
+            )
         self._reports = None
         if values['report_torque']:
             self._report = JointState(name=list(joints))
-            self._reports = node.create_publisher(
-                JointState, 'exo/joint_states', STREAM, qos_overriding_options=overridable
-            )
+            with overridable(STREAM, topic='exo/joint_states') as settings:
+                self._reports = node.create_publisher(JointState, 'exo/joint_states', **settings)
         node.create_subscription(DiagnosticStatus, 'human/status', self._hear_status, STREAM)
         node.create_subscription(JointState, 'human/joint_states', self._hear_joint_states, STREAM)
         # Neither a paused nor a jumping /clock may keep a torque up.

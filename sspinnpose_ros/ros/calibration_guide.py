@@ -12,6 +12,9 @@ from sspinnpose_ros.core.conventions import SENSORS
 from sspinnpose_ros.core.pipeline import Pipeline
 from sspinnpose_ros.core.recent_frames import RecentFrames
 
+LOOK_BACK_S = 60.0
+"""Looking at more would take so long that samples are lost meanwhile."""
+
 
 class CalibrationGuide:
     """Say in the status what to do next, as long as there is no calibration."""
@@ -31,11 +34,12 @@ class CalibrationGuide:
         """Look at what was heard so far, where a calibration is wanted."""
         if self._pipeline.estimator is not None:
             return
-        heard = self._recent.longest_complete(self._sensors)
+        rate_hz = self._pipeline.synchronizer.config.rate_hz
+        heard = self._recent.longest_complete(self._sensors, newest=round(LOOK_BACK_S * rate_hz))
         progress = calibration_progress(
             angular_rate=heard.angular_rate[:, self._rows],
             sensors=self._sensors,
-            step_s=1.0 / self._pipeline.synchronizer.config.rate_hz,
+            step_s=1.0 / rate_hz,
         )
         self._pipeline.instruction = progress.instruction
         if progress.ready and not self._ready:

@@ -17,7 +17,6 @@ import rclpy
 from rclpy.executors import ExternalShutdownException
 from rclpy.node import Node
 from rclpy.qos import qos_profile_sensor_data
-from rclpy.qos_overriding_options import QoSOverridingOptions
 from sensor_msgs.msg import Imu
 
 from sspinnpose_ros.bags.imu_bag import ImuSeries, open_imu_bag
@@ -26,6 +25,7 @@ from sspinnpose_ros.core.conventions import SENSORS
 from sspinnpose_ros.core.errors import UserError
 from sspinnpose_ros.ros.conversions import set_stamp
 from sspinnpose_ros.ros.parameters import Parameter, declare_table
+from sspinnpose_ros.ros.topic_qos import overridable
 
 NODE_NAME = 'demo_wearer'
 DISCOVERY_S = 0.5
@@ -87,15 +87,11 @@ class DemoWearer(Node):
 
     def play(self, series: Mapping[str, ImuSeries]) -> None:
         """Publish until the end, the time limit, or the process is told to stop."""
-        publishers = {
-            sensor: self.create_publisher(
-                Imu,
-                f'imu/{sensor}/data_raw',
-                qos_profile_sensor_data,
-                qos_overriding_options=QoSOverridingOptions.with_default_policies(),
-            )
-            for sensor in series
-        }
+        publishers = {}
+        for sensor in series:
+            topic = f'imu/{sensor}/data_raw'
+            with overridable(qos_profile_sensor_data, topic=topic) as settings:
+                publishers[sensor] = self.create_publisher(Imu, topic, **settings)
         self._wait_for_listeners(
             [publisher for sensor, publisher in publishers.items() if sensor in SENSORS]
         )

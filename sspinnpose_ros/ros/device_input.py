@@ -10,6 +10,7 @@ from typing import Any
 from diagnostic_msgs.msg import DiagnosticStatus, KeyValue
 from sensor_msgs.msg import JointState
 
+from sspinnpose_ros.core.brief import brief
 from sspinnpose_ros.core.conventions import JOINTS
 from sspinnpose_ros.core.device_torque import DeviceTorque, DeviceTorqueConfig
 from sspinnpose_ros.core.errors import DeviceError
@@ -41,8 +42,9 @@ def driven_joints(values: Mapping[str, Any]) -> dict[str, tuple[str, float]]:
             continue
         if name in owner:
             raise ParameterError(
-                f'The parameters exo.{owner[name]}.name and exo.{joint}.name are both {name!r}, '
-                'expected a joint of the device for each; correct one or leave it empty.'
+                f'The parameters exo.{owner[name]}.name and exo.{joint}.name are both '
+                f'{brief(name)}, expected a joint of the device for each; correct one or leave it '
+                'empty.'
             )
         if factor == 0.0:
             raise ParameterError(
@@ -70,7 +72,7 @@ class DeviceInput:
         topic: str,
         timeout_s: float,
         now_ns: Callable[[], int],
-        warn: Callable[[str, str], None],
+        warn: Callable[[str, str], object],
     ) -> None:
         """Begin to listen.
 

@@ -34,7 +34,7 @@ class SensorHealth:
         timing: rate, jitter and age.
         counts: of its samples.
         refused: messages without usable stamp, force or rate.
-        silent: whether it was waited for in vain.
+        silent: whether it was not heard, or waited for in vain.
         residual: force (m/s^2) and rate (rad/s) that the estimate leaves unexplained.
         faults: of this sensor.
 
@@ -143,14 +143,17 @@ def _estimator_status(
 
 def _sensor_status(prefix: str, sensor: str, health: SensorHealth) -> DiagnosticStatus:
     counts, timing = health.counts, health.timing
+    refused = f'; {health.refused} messages were refused, see the log' if health.refused else ''
     if not math.isfinite(timing.age_s):
-        level, text = DiagnosticStatus.STALE, f'never heard on {health.topic}'
+        level, text = DiagnosticStatus.STALE, f'never heard on {health.topic}{refused}'
     elif health.silent or timing.rate_hz == 0.0:
-        level, text = DiagnosticStatus.STALE, f'silent for {timing.silent_s:.1f} s'
+        level, text = DiagnosticStatus.STALE, f'silent for {timing.silent_s:.1f} s{refused}'
         if timing.rate_hz > 0.0:
             text = 'heard, but its samples are late, repeated, future or of another clock'
     else:
-        level, text = DiagnosticStatus.OK, f'heard at {timing.rate_hz:.0f} Hz'
+        level, text = DiagnosticStatus.OK, 'heard'
+        if math.isfinite(timing.rate_hz):
+            text += f' at {timing.rate_hz:.0f} Hz'
     if health.faults and level == DiagnosticStatus.OK:
         level = LEVELS[max(fault.level for fault in health.faults)]
         text = ' '.join(fault.sentence for fault in health.faults)

@@ -7,9 +7,9 @@ from __future__ import annotations
 import gc
 import sys
 import time
+import traceback
 from collections.abc import Callable, Sequence
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import rclpy
@@ -17,12 +17,12 @@ from rcl_interfaces.msg import SetParametersResult
 from rclpy.callback_groups import MutuallyExclusiveCallbackGroup
 from rclpy.clock import Clock, ClockType, JumpThreshold
 from rclpy.duration import Duration
+from rclpy.exceptions import ParameterException
 from rclpy.executors import ExternalShutdownException
 from rclpy.impl.implementation_singleton import rclpy_implementation
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 from rclpy.parameter import Parameter
 from rclpy.qos import QoSProfile, ReliabilityPolicy
-from rclpy.qos_overriding_options import QoSOverridingOptions
 from rclpy.signals import SignalHandlerOptions
 from sensor_msgs.msg import Imu, JointState
 from std_srvs.srv import Trigger
@@ -45,6 +45,7 @@ from sspinnpose_ros.ros.parameters import (
     check_choice,
     check_frames,
     declare_parameters,
+    file_path,
     read_parameters,
     resolved_topic,
     resolved_topics,
@@ -53,6 +54,7 @@ from sspinnpose_ros.ros.parameters import (
 )
 from sspinnpose_ros.ros.session import Session
 from sspinnpose_ros.ros.stop_signal import ignore_stop, told_to_stop
+from sspinnpose_ros.ros.topic_qos import overridable
 from sspinnpose_ros.ros.wearer import Wearer, load_wearer
 
 NODE_NAME = 'sspinnpose'
@@ -170,6 +172,7 @@ class EstimatorNode(LifecycleNode):
         check_frames(values)
         wearer = load_wearer(values)
         self._topics = resolved_topics(self, values, wearer.sensors)
+        self._calibration_output = file_path(values, 'calibration_output').absolute()
         self._driven = driven_joints(values)
         self._device_topic = resolved_topic(
             self, values, name='exo.topic', example='exo/joint_states'
@@ -178,6 +181,12 @@ class EstimatorNode(LifecycleNode):
             raise ParameterError(
                 f'The parameter sensors names {len(wearer.sensors)}, expected at least '
                 f'min_sensors = {values["min_sensors"]}; name more or lower min_sensors.'
+            )
+        known = len(wearer.sensors) - len(wearer.unmounted())
+        if known < values['min_sensors']:
+            raise ParameterError(
+                f'The calibration knows {known} of the worn sensors, expected at least '
+                f'min_sensors = {values["min_sensors"]}; calibrate with all sensors worn.'
             )
         if wearer.unmounted():
             self.get_logger().warning(
@@ -275,17 +284,8 @@ class EstimatorNode(LifecycleNode):
         self._session = session
         self._outputs.publish_fixed(wearer, self.get_clock().now().nanoseconds)
         for sensor in wearer.sensors:
-            self._subscriptions_made.append(
-                self.create_subscription(
-                    Imu,
-                    values[f'imu.{sensor}.topic'],
-                    partial(session.on_imu, sensor),
-                    SAMPLES,
-                    callback_group=self._group,
-                    qos_overriding_options=QoSOverridingOptions.with_default_policies(),
-                    raw=True,
-                )
-            )
+            hear = partial(session.on_imu, sensor)
+            self._subscribe(Imu, values[f'imu.{sensor}.topic'], hear, raw=True)
         # A paused /clock must not silence the status, hence a clock of its own.
         steady = Clock(clock_type=ClockType.STEADY_TIME)
         self._timers_made = [
@@ -311,17 +311,18 @@ class EstimatorNode(LifecycleNode):
             now_ns=lambda: self.get_clock().now().nanoseconds,
             warn=watch.warn,
         )
-        self._subscriptions_made.append(
-            self.create_subscription(
-                JointState,
-                self._values['exo.topic'],
-                device.on_joint_states,
-                SAMPLES,
-                callback_group=self._group,
-                qos_overriding_options=QoSOverridingOptions.with_default_policies(),
-            )
-        )
+        self._subscribe(JointState, self._values['exo.topic'], device.on_joint_states)
         return device
+
+    def _subscribe(
+        self, kind: Any, topic: str, hear: Callable[[Any], None], *, raw: bool = False
+    ) -> None:
+        with overridable(SAMPLES, topic=topic) as settings:
+            self._subscriptions_made.append(
+                self.create_subscription(
+                    kind, topic, hear, callback_group=self._group, raw=raw, **settings
+                )
+            )
 
     def _deactivate(self) -> None:
         if self._session is not None:
@@ -382,6 +383,10 @@ class EstimatorNode(LifecycleNode):
         except UserError as error:
             response.message = str(error)
             self.get_logger().warning(response.message)
+        except Exception as error:
+            # A request must not end the estimates; what is in use is replaced last.
+            response.message = f'An unexpected error came up and nothing was changed: {error!r}'
+            self.get_logger().error(f'{response.message}\n{traceback.format_exc()}')
         return response
 
     def _reset(self, session: Session) -> str:
@@ -407,8 +412,9 @@ class EstimatorNode(LifecycleNode):
             sensors=wearer.sensors,
             height_m=wearer.subject.height_m,
         )
-        self._wearer = wearer.calibrated(calibration)
-        self._pipeline.estimator = self._wearer.estimator()
+        calibrated = wearer.calibrated(calibration)
+        self._pipeline.estimator = calibrated.estimator()
+        self._wearer = calibrated
         session.reset('calibrated')
         self._outputs.publish_fixed(self._wearer, self.get_clock().now().nanoseconds)
         return ' '.join(calibration.sentences)
@@ -420,7 +426,7 @@ class EstimatorNode(LifecycleNode):
                 'There is no calibration yet, expected one to save; call ~/calibrate after some '
                 'walking.'
             )
-        path = Path(self._values['calibration_output']).expanduser().absolute()
+        path = self._calibration_output
         save_calibration(path, calibration)
         return f'Saved to {path}; start the node with calibration:={path} to use it again.'
 
@@ -457,7 +463,7 @@ def _run(told: Callable[[], bool]) -> int:
     except UserError as error:
         rclpy.logging.get_logger(NODE_NAME).fatal(str(error))
         return 1
-    except RCLError as error:
+    except (RCLError, ParameterException) as error:
         rclpy.logging.get_logger(NODE_NAME).fatal(
             f'The node cannot be made ({" ".join(str(error).split())}), expected valid arguments '
             'and parameter files; correct them.'
@@ -481,6 +487,15 @@ def _run(told: Callable[[], bool]) -> int:
                 gc.collect()
                 tidied = time.monotonic()
         node.stop()
+    except ExternalShutdownException:
+        raise
+    except Exception as error:
+        # Whoever acts on the estimates is told before they end.
+        node.get_logger().fatal(
+            f'The node stops for an unexpected error: {error!r}\n{traceback.format_exc()}'
+        )
+        node.stop()
+        return 1
     finally:
         executor.remove_node(node)
         executor.shutdown()

@@ -14,7 +14,6 @@ from typing import Any
 
 from rclpy.node import Node
 from rclpy.qos import qos_profile_sensor_data
-from rclpy.qos_overriding_options import QoSOverridingOptions
 from sensor_msgs.msg import Imu
 
 from sspinnpose_ros.core.conventions import SENSORS
@@ -38,6 +37,7 @@ from sspinnpose_ros.ros.parameters import (
     unknown_parameters,
 )
 from sspinnpose_ros.ros.small_node import run_small_node
+from sspinnpose_ros.ros.topic_qos import overridable
 
 NODE_NAME = 'imu_relay'
 WARNING_PERIOD_S = 10.0
@@ -198,24 +198,21 @@ class ImuRelay:
         outputs = self._topics(values, 'output')
         _require_one_source_each(inputs, self._mappings)
         _require_one_goal_each(outputs, inputs)
-        overridable = QoSOverridingOptions.with_default_policies()
-        self._publishers = {
-            sensor: node.create_publisher(
-                Imu, topic, qos_profile_sensor_data, qos_overriding_options=overridable
-            )
-            for sensor, topic in outputs.items()
-        }
+        self._publishers = {}
+        for sensor, topic in outputs.items():
+            with overridable(qos_profile_sensor_data, topic=topic) as settings:
+                self._publishers[sensor] = node.create_publisher(Imu, topic, **settings)
         sensors_of = defaultdict(list)
         for sensor, topic in inputs.items():
             sensors_of[topic].append(sensor)
         for topic, sensors in sensors_of.items():
-            node.create_subscription(
-                message_type(values['type']),
-                topic,
-                partial(self._relay, tuple(sensors)),
-                SAMPLES,
-                qos_overriding_options=overridable,
-            )
+            with overridable(SAMPLES, topic=topic) as settings:
+                node.create_subscription(
+                    message_type(values['type']),
+                    topic,
+                    partial(self._relay, tuple(sensors)),
+                    **settings,
+                )
         node.get_logger().info(
             f'Relaying {values["type"]} of {", ".join(self._mappings)} from '
             f'{", ".join(sensors_of)}.'

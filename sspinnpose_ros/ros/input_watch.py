@@ -52,6 +52,7 @@ class InputWatch:
         self._named_missing = self._named_clock = False
         self._warned: dict[str, float] = {}
         self._named: set[str] = set()
+        self._spoilt = self._spoilt_samples()
 
     def refuse(self, sensor: str, sentence: str) -> None:
         """Count a message that cannot be used, and say why now and then."""
@@ -86,12 +87,14 @@ class InputWatch:
         self._name_other_clocks(now_s)
         self._name_faults()
 
-    def warn(self, about: str, sentence: str) -> None:
-        """Log a sentence about a matter, at most every `WARNING_PERIOD_S`."""
+    def warn(self, about: str, sentence: str) -> bool:
+        """Log a sentence about a matter, at most every `WARNING_PERIOD_S`; tell whether it was."""
         now = time.monotonic()
-        if now - self._warned.get(about, -math.inf) >= WARNING_PERIOD_S:
-            self._warned[about] = now
-            self._logger.warning(sentence)
+        if now - self._warned.get(about, -math.inf) < WARNING_PERIOD_S:
+            return False
+        self._warned[about] = now
+        self._logger.warning(sentence)
+        return True
 
     def _name_missing_topics(self) -> None:
         waited = time.monotonic() - self._begin
@@ -113,17 +116,22 @@ class InputWatch:
                 'imu.<sensor>.topic or shorten the parameter sensors.'
             )
 
+    def _spoilt_samples(self) -> dict[str, int]:
+        counts = self._pipeline.synchronizer.statistics.sensors
+        return {sensor: each.not_finite for sensor, each in counts.items()}
+
     def _name_bad_samples(self) -> None:
+        counts = self._pipeline.synchronizer.statistics.sensors
         spoilt = [
-            f'{counts.not_finite} of {counts.received} samples of {sensor}'
-            for sensor, counts in self._pipeline.synchronizer.statistics.sensors.items()
-            if counts.not_finite
+            f'{each.not_finite} of {each.received} samples of {sensor}'
+            for sensor, each in counts.items()
+            if each.not_finite > self._spoilt.get(sensor, 0)
         ]
-        if spoilt:
-            self.warn(
-                'numbers',
-                f'{", ".join(spoilt)} were NaN or infinite and were dropped; check the driver.',
-            )
+        if spoilt and self.warn(
+            'numbers',
+            f'{", ".join(spoilt)} were NaN or infinite and were dropped; check the driver.',
+        ):
+            self._spoilt = self._spoilt_samples()
 
     def _name_other_clocks(self, now_s: float) -> None:
         if self._named_clock:
@@ -144,7 +152,11 @@ class InputWatch:
         """Say each fault once, until it is gone and comes again."""
         faults = {fault.label: fault for fault in self._pipeline.faults}
         for label, fault in faults.items():
-            if label not in self._named:
-                say = self._logger.error if fault.level == Level.ERROR else self._logger.warning
-                say(fault.sentence)
+            if label in self._named:
+                continue
+            # A line of code may log at one level only, says rclpy, and raises at a second.
+            if fault.level == Level.ERROR:
+                self._logger.error(fault.sentence)
+            else:
+                self._logger.warning(fault.sentence)
         self._named = set(faults)

@@ -12,7 +12,6 @@ from geometry_msgs.msg import WrenchStamped
 from rclpy.callback_groups import MutuallyExclusiveCallbackGroup
 from rclpy.lifecycle import LifecycleNode
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
-from rclpy.qos_overriding_options import QoSOverridingOptions
 from sensor_msgs.msg import JointState
 from std_msgs.msg import String
 from visualization_msgs.msg import MarkerArray
@@ -33,6 +32,8 @@ from sspinnpose_ros.ros.conversions import (
     static_message,
 )
 from sspinnpose_ros.ros.markers import Markers
+from sspinnpose_ros.ros.parameters import ParameterError
+from sspinnpose_ros.ros.topic_qos import overridable
 from sspinnpose_ros.ros.wearer import Wearer
 
 STREAM = QoSProfile(depth=10, reliability=ReliabilityPolicy.RELIABLE)
@@ -71,6 +72,9 @@ class Outputs:
             with_joints: whether these hold the joints and the soles.
             with_total: whether a device is worn, so that its torque and the person's own share
                 have a topic each.
+
+        Raises:
+            ParameterError: for `qos_overrides` that cannot be used; then no publisher is left.
 
         """
         self._node = node
@@ -120,13 +124,14 @@ class Outputs:
         self._verdict = StatusCdr(name='human', hardware_id=hardware_id, sensors=wearer.sensors)
 
     def _publisher(self, kind: Any, topic: str, qos: QoSProfile) -> Any:
-        publisher = self._node.create_lifecycle_publisher(
-            kind,
-            topic,
-            qos,
-            callback_group=self._group,
-            qos_overriding_options=QoSOverridingOptions.with_default_policies(),
-        )
+        try:
+            with overridable(qos, topic=topic) as settings:
+                publisher = self._node.create_lifecycle_publisher(
+                    kind, topic, callback_group=self._group, **settings
+                )
+        except ParameterError:
+            self.destroy()
+            raise
         self._all.append(publisher)
         return publisher
 

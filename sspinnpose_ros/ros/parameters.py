@@ -10,6 +10,7 @@ import sys
 import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import yaml
@@ -24,11 +25,15 @@ from rclpy.impl.implementation_singleton import rclpy_implementation
 from rclpy.node import Node
 from rclpy.validate_full_topic_name import validate_full_topic_name
 
+from sspinnpose_ros.core.brief import brief
 from sspinnpose_ros.core.conventions import JOINTS, SENSORS
 from sspinnpose_ros.core.errors import UserError
 
 NOT_OURS = re.compile(r'use_sim_time|start_type_description_service|qos_overrides\..*')
 """Parameters of every node, which rclpy declares."""
+
+LONGEST_PATH = 500
+"""Systems take eight times as much, but nobody reads it in a sentence."""
 
 NEAR = 0.7
 """How like a known name, 0 to 1, an unknown one must be to count as its misspelling."""
@@ -366,8 +371,8 @@ def check_choice(parameter: Parameter, value: Any) -> None:
     """
     if parameter.choices and value not in parameter.choices:
         raise ParameterError(
-            f'The parameter {parameter.name} is {value!r}, expected {parameter.expected}; '
-            'set it to one of these.'
+            f'The parameter {parameter.name} is {brief(value)}, expected '
+            f'{parameter.expected}; set it to one of these.'
         )
 
 
@@ -381,12 +386,12 @@ def chosen_sensors(names: Sequence[str]) -> tuple[str, ...]:
     unknown = [name for name in names if name not in SENSORS]
     if unknown:
         raise ParameterError(
-            f'The parameter sensors names {unknown[0]!r}, expected names out of '
+            f'The parameter sensors names {brief(unknown[0])}, expected names out of '
             f'{", ".join(SENSORS)}; correct or remove it.'
         )
     if not names or len(set(names)) != len(names):
         raise ParameterError(
-            f'The parameter sensors is {list(names)}, expected each worn sensor once; list '
+            f'The parameter sensors is {brief(list(names))}, expected each worn sensor once; list '
             f'some of {", ".join(SENSORS)}.'
         )
     return tuple(name for name in SENSORS if name in names)
@@ -396,16 +401,42 @@ def check_frames(values: Mapping[str, Any]) -> None:
     """Refuse names that tf2 takes for no frames.
 
     Raises:
-        ParameterError: for spaces, a leading slash, and an empty world frame.
+        ParameterError: for spaces, a leading slash, an empty world frame, and what does not print.
 
     """
     for name, allowed in (('world_frame', FRAME), ('frame_prefix', FRAME_PREFIX)):
-        if not allowed.fullmatch(values[name]):
+        if not (allowed.fullmatch(values[name]) and values[name].isprintable()):
             raise ParameterError(
-                f'The parameter {name} is {values[name]!r}, expected a frame name without spaces '
-                f'and without a leading slash; set it to such as '
+                f'The parameter {name} is {brief(values[name])}, expected a frame name without '
+                f'spaces and without a leading slash; set it to such as '
                 f'{"odom" if name == "world_frame" else "anna_"}.'
             )
+
+
+def file_path(values: Mapping[str, Any], name: str) -> Path:
+    """Return the path that a parameter names, with ~ written out.
+
+    Args:
+        values: of the parameters, by name.
+        name: of the parameter.
+
+    Raises:
+        ParameterError: for what cannot be a path, and for a home that nobody has.
+
+    """
+    text = values[name]
+    if len(text) > LONGEST_PATH or not text.isprintable():
+        raise ParameterError(
+            f'The parameter {name} is {brief(text)}, expected a path of at most {LONGEST_PATH} '
+            'printable characters; correct it.'
+        )
+    try:
+        return Path(text).expanduser()
+    except RuntimeError:
+        raise ParameterError(
+            f'The parameter {name} is {brief(text)}, expected a path, but there is no such home '
+            'directory; write the path without ~.'
+        ) from None
 
 
 def resolved_topic(node: Node, values: Mapping[str, Any], *, name: str, example: str) -> str:
@@ -426,8 +457,8 @@ def resolved_topic(node: Node, values: Mapping[str, Any], *, name: str, example:
         validate_full_topic_name(topic)
     except (InvalidTopicNameException, ValueError, rclpy_implementation.RCLError):
         raise ParameterError(
-            f'The parameter {name} is {values[name]!r}, expected a topic name such as {example}: '
-            'letters, digits, _ and /, not beginning with a digit; correct it.'
+            f'The parameter {name} is {brief(values[name])}, expected a topic name such as '
+            f'{example}: letters, digits, _ and /, not beginning with a digit; correct it.'
         ) from None
     return topic
 

@@ -31,7 +31,8 @@ HEADER = f"""<?xml version="1.0" encoding="UTF-8"?>
 <!-- What the estimator may do in a network secured with SROS2, which is what it does and no more.
      Names without / are relative to the namespace ns, ~ is the node. docs/security.md tells how to
      use it. For a node in a namespace, set ns; for other topics of the sensors, name them here;
-     to replay recordings with use_sim_time, let it subscribe to /clock as well.
+     to replay recordings with use_sim_time, let it subscribe to /clock as well; for a worn device,
+     let it subscribe to exo/joint_states and publish human/joint_states_total.
      Written by: python -m sspinnpose_ros.ros.security_policy > config/sros2/policy.xml -->
 <policy version="{VERSION}">
 """

@@ -9,16 +9,17 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
 from diagnostic_msgs.msg import DiagnosticStatus
 from rclpy.clock import Clock
 
 from sspinnpose_ros.bags.imu_cdr import MalformedImuError
 from sspinnpose_ros.core.conventions import SENSORS
 from sspinnpose_ros.core.estimate import Estimate
+from sspinnpose_ros.core.estimate_lag import EstimateLag
 from sspinnpose_ros.core.estimate_status import EstimateStatus, Level
 from sspinnpose_ros.core.pipeline import Outcome, Pipeline
 from sspinnpose_ros.core.recent_frames import RecentFrames
-from sspinnpose_ros.core.recent_residual import RecentResidual
 from sspinnpose_ros.core.recent_values import RecentValues
 from sspinnpose_ros.core.stream_timing import CountedRate
 from sspinnpose_ros.ros.calibration_guide import CalibrationGuide
@@ -30,6 +31,9 @@ from sspinnpose_ros.ros.outputs import Outputs
 
 STALE_PERIOD_S = 0.1
 LATENCIES = 2000
+
+FARTHEST_S = 1e6
+"""Seconds farther from their origin than this no longer tell single nanoseconds."""
 
 
 class Session:
@@ -86,10 +90,12 @@ class Session:
             stamp_to_publish=RecentValues(capacity=LATENCIES),
             compute=RecentValues(capacity=LATENCIES),
         )
-        self._residual = RecentResidual(rate_hz=pipeline.synchronizer.config.rate_hz)
+        self._lag = EstimateLag(largest_s=float(values['max_lag_s']))
+        self._resets = pipeline.synchronizer.statistics.resets
         self._origin_ns: int | None = None
         self._last_stamp_ns: int | None = None
         self._outcome = self._said = EstimateStatus(Level.STALE, 'no estimate yet')
+        self._estimating = False
         self._published = 0
         self._rate = CountedRate(now_s=math.nan)
         self._estimated = self._framed = self._said_stale = time.monotonic()
@@ -120,7 +126,10 @@ class Session:
             self._watch.refuse(
                 sensor,
                 f'{sensor} sends stamps of zero, expected the time of measurement; let its driver '
-                'stamp the messages or set the parameter stamps to arrival.',
+                'stamp the messages or set the parameter stamps to arrival.'
+                if self._from_header
+                else f'{sensor} is heard, but no /clock, expected one since use_sim_time is set; '
+                'play bags with --clock or leave use_sim_time out.',
             )
             return
         if self._origin_ns is None:
@@ -159,13 +168,7 @@ class Session:
             if refused:
                 message += f'; all messages of {", ".join(refused)} are refused, see the log'
             self._said = EstimateStatus(Level.STALE, message, silent)
-        last = self._last_stamp_ns
-        self._outputs.publish_status(
-            self._said,
-            stamp_ns=last,
-            age_s=0.0 if last is None else 1e-9 * (now_ns - last),
-            residual=None,
-        )
+        self._say(self._said)
 
     def diagnose(self) -> None:
         """Look for faults and publish /diagnostics."""
@@ -190,20 +193,19 @@ class Session:
 
     def stop(self) -> None:
         """Say STALE a last time, so that nobody has to wait for the silence to show."""
-        last, now_ns = self._last_stamp_ns, self._clock.now().nanoseconds
-        self._outputs.publish_status(
-            EstimateStatus(Level.STALE, 'the node was deactivated'),
-            stamp_ns=last,
-            age_s=0.0 if last is None else 1e-9 * (now_ns - last),
-            residual=None,
-        )
+        self._say(EstimateStatus(Level.STALE, 'the node was deactivated'))
 
     def reset(self, reason: str) -> None:
         """Start the estimation afresh."""
         self._pipeline.reset(reason)
-        self._residual.clear()
         if self._device is not None:
             self._device.clear()
+
+    def _say(self, status: EstimateStatus) -> None:
+        """Publish a verdict without an estimate."""
+        last, now_ns = self._last_stamp_ns, self._clock.now().nanoseconds
+        age_s = 0.0 if last is None else 1e-9 * (now_ns - last)
+        self._outputs.publish_status(status, stamp_ns=last, age_s=age_s, residual=None)
 
     def _others(self) -> list[DiagnosticStatus]:
         if self._device is None:
@@ -218,6 +220,16 @@ class Session:
             self._recent.append(outcome.frame)
             self._publish(outcome, begin)
             begin = time.perf_counter()
+            if abs(outcome.frame.time_s) > FARTHEST_S:
+                self._move_origin(outcome.frame.time_s)
+                return
+
+    def _move_origin(self, time_s: float) -> None:
+        assert self._origin_ns is not None
+        self._origin_ns += round(1e9 * time_s)
+        if self._device is not None:
+            self._device.origin_ns = self._origin_ns
+        self.reset('the stamps are on another clock than at first')
 
     def _publish(self, outcome: Outcome, begin: float) -> None:
         self._framed = time.monotonic()
@@ -226,19 +238,30 @@ class Session:
             outcome = self._device.share(outcome)
         self._outcome = self._said = outcome.status
         if outcome.estimate is None or total is None:
+            if self._estimating:
+                self._estimating = False
+                self._say(self._said)
             return
+        self._estimating = True
         assert self._origin_ns is not None
         stamp_ns = self._origin_ns + round(1e9 * outcome.frame.time_s)
         age_s = self._publish_estimate(outcome.estimate, stamp_ns, begin)
         self._outputs.publish_total(total, stamp_ns)
+        self._said = self._marked(outcome, age_s)
         self._outputs.publish_status(
-            outcome.status, stamp_ns=stamp_ns, age_s=age_s, residual=outcome.estimate.residual
+            self._said, stamp_ns=stamp_ns, age_s=age_s, residual=outcome.estimate.residual
         )
-        self._residual.append(outcome.estimate.residual)
         self._last_stamp_ns = stamp_ns
         self._estimated = self._framed
         self._published += 1
         self._rate.note()
+
+    def _marked(self, outcome: Outcome, age_s: float) -> EstimateStatus:
+        resets = self._pipeline.synchronizer.statistics.resets
+        if resets != self._resets:
+            self._resets = resets
+            self._lag.clear()
+        return self._lag.mark(outcome.status, time_s=outcome.frame.time_s, age_s=age_s)
 
     def _publish_estimate(self, estimate: Estimate, stamp_ns: int, begin: float) -> float:
         """Publish the joint states first, as controllers wait for them, and return their age."""
@@ -256,8 +279,11 @@ class Session:
 
     def _health(self, now_s: float) -> dict[str, SensorHealth]:
         synchronizer, watch = self._pipeline.synchronizer, self._watch
-        residual = self._residual.root_mean_square()
+        residual = self._pipeline.residual.root_mean_square()
+        if time.monotonic() - self._estimated > self._silent_after_s:
+            residual = np.full_like(residual, np.nan)
         faults = self._pipeline.faults
+        silent = watch.silent(now_s=now_s, limit_s=self._silent_after_s)
         health = {}
         for sensor, topic in watch.topics.items():
             force, rate = residual[SENSORS.index(sensor)].tolist()
@@ -266,7 +292,7 @@ class Session:
                 timing=watch.timers[sensor].read(now_s=now_s),
                 counts=synchronizer.statistics.sensors[sensor],
                 refused=watch.refused[sensor],
-                silent=synchronizer.is_silent(sensor),
+                silent=synchronizer.is_silent(sensor) or sensor in silent,
                 residual=(force, rate),
                 faults=[fault for fault in faults if sensor in fault.sensors],
             )

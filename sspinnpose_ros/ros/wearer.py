@@ -6,7 +6,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 from sspinnpose_ros.core.calibration import Calibration
@@ -15,7 +14,7 @@ from sspinnpose_ros.core.estimator import Estimator
 from sspinnpose_ros.core.model_file import Model, load_model
 from sspinnpose_ros.core.mounting import Mounting, aligned_mounting
 from sspinnpose_ros.core.subject import ALIGNED, Subject, load_subject, make_subject
-from sspinnpose_ros.ros.parameters import chosen_sensors
+from sspinnpose_ros.ros.parameters import chosen_sensors, file_path
 
 
 @dataclass(frozen=True)
@@ -69,7 +68,7 @@ def load_wearer(values: Mapping[str, Any]) -> Wearer:
     """
     sensors = chosen_sensors(values['sensors'])
     if values['subject']:
-        subject = load_subject(Path(values['subject']).expanduser())
+        subject = load_subject(file_path(values, 'subject'))
     else:
         subject = make_subject(
             mass_kg=values['mass_kg'],
@@ -78,16 +77,15 @@ def load_wearer(values: Mapping[str, Any]) -> Wearer:
         )
     model = values['model']
     calibration = mounting = None
-    file = Path(values['calibration']).expanduser() if values['calibration'] else None
-    if file is not None:
-        calibration = load_calibration(file)
+    if values['calibration']:
+        calibration = load_calibration(file_path(values, 'calibration'))
         mounting = calibration.mounting
     elif subject.sensor_axes == ALIGNED:
         mounting = aligned_mounting(sensors)
     return Wearer(
         subject=subject,
         sensors=sensors,
-        model=load_model(model if model == 'default' else Path(model).expanduser()),
+        model=load_model(model if model == 'default' else file_path(values, 'model')),
         calibration=calibration,
         mounting=mounting,
     )

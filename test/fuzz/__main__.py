@@ -13,7 +13,7 @@ import warnings
 from pathlib import Path
 
 from fuzz.campaign import Failure, alarmed, run, scratch_place
-from fuzz.targets import targets
+from fuzz.targets import close, targets
 
 
 def main() -> int:
@@ -26,10 +26,11 @@ def main() -> int:
     parser.add_argument('--cases', type=int)
     given = parser.parse_args()
     seed = int(time.time()) if given.seed is None else given.seed
-    warnings.simplefilter('error')
     failures = total = 0
     with tempfile.TemporaryDirectory(dir=scratch_place()) as folder, alarmed():
         known = targets(Path(folder))
+        # Not before, as what libraries import may be old.
+        warnings.simplefilter('error')
         chosen = {name: known[name] for name in given.target or known}
         end = time.monotonic() + 60.0 * given.minutes
         first = given.first or 0
@@ -55,6 +56,7 @@ def main() -> int:
             if given.cases is not None or time.monotonic() > end:
                 break
             first += max(target.cases for target in chosen.values())
+        close(known)
     print(f'{total} cases without a finding, {failures} findings, seed {seed}')
     return 1 if failures else 0
 

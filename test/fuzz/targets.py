@@ -9,7 +9,8 @@ import io
 import json
 import struct
 import zipfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -59,6 +60,12 @@ from sspinnpose_ros.ros.imu_message import read_imu
 
 VALID = 0.02
 """Share of the input that is left as it is, to see that it is still accepted."""
+
+HAS_ROS = find_spec('rclpy') is not None
+"""Without it there is no node to set parameters of."""
+
+if HAS_ROS:
+    from fuzz.parameter_target import parameter_target
 
 STORE = get_typestore(Stores.ROS2_JAZZY)
 
@@ -149,7 +156,15 @@ def targets(folder: Path) -> dict[str, Target]:
         *_bag_targets(folder),
         *_table_targets(folder),
     ]
+    if HAS_ROS:
+        everything.append(parameter_target(folder))
     return {target.name: target for target in everything}
+
+
+def close(known: Mapping[str, Target]) -> None:
+    """End what targets hold."""
+    for target in known.values():
+        getattr(target.read, 'close', lambda: None)()
 
 
 def _draw(make: Callable[[Random], Any], valid: Sequence[Any]) -> Callable[[Random], Any]:
@@ -738,4 +753,4 @@ def _write_human_bag(path: Path) -> None:
             write('/diagnostics', array, time_ns)
 
 
-__all__ = ['HOSTILE_VALUES', 'Target', 'bomb', 'imu_bytes', 'targets']
+__all__ = ['HAS_ROS', 'HOSTILE_VALUES', 'Target', 'bomb', 'close', 'imu_bytes', 'targets']

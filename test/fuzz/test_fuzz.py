@@ -8,6 +8,7 @@ Longer runs with new cases: `make fuzz`. A failure prints the command that repea
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -24,7 +25,7 @@ from hypothesis import strategies as st
 
 from fuzz.campaign import Target, alarmed, require_sentence, run, scratch_place
 from fuzz.mutation import HOSTILE_VALUES
-from fuzz.targets import SUBJECT, bomb, imu_bytes, targets
+from fuzz.targets import HAS_ROS, SUBJECT, bomb, close, imu_bytes, targets
 from sspinnpose_ros.bags.imu_cdr import MalformedImuError
 from sspinnpose_ros.bags.reference import load_reference
 from sspinnpose_ros.core.bounded_yaml import (
@@ -44,7 +45,7 @@ NAMES = (
     *('subject file', 'calibration file', 'mapping file', 'locations file', 'yaml'),
     *('model weights', 'model description', 'reference', 'estimate'),
     *('mcap', 'sqlite3', 'survey', 'metadata', 'human topics', 'latency log', 'status log'),
-    *('csv', 'npz'),
+    *('csv', 'npz', *(('parameters',) if HAS_ROS else ())),
 )
 NEVER_REFUSED = ('pipeline',)
 """Samples are not refused but counted."""
@@ -53,7 +54,9 @@ NEVER_REFUSED = ('pipeline',)
 @pytest.fixture(scope='module')
 def known() -> Iterator[dict[str, Target]]:
     with TemporaryDirectory(dir=scratch_place()) as folder, alarmed():
-        yield targets(Path(folder))
+        found = targets(Path(folder))
+        yield found
+        close(found)
 
 
 def test_the_cases_are_at_least_as_many_as_promised(known: dict[str, Target]) -> None:
@@ -195,6 +198,14 @@ def test_a_file_that_is_too_large_is_not_read(tmp_path: Path) -> None:
     for load, error in ((load_subject, SubjectError), (load_calibration, CalibrationError)):
         with pytest.raises(error, match='larger than') as refused:
             load(path)
+        require_sentence(str(refused.value))
+
+
+def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / 'pipe.yaml')
+    for load, error in ((load_subject, SubjectError), (load_calibration, CalibrationError)):
+        with pytest.raises(error, match='is a pipe') as refused:
+            load(tmp_path / 'pipe.yaml')
         require_sentence(str(refused.value))
 
 
