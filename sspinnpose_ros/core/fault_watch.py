@@ -25,7 +25,7 @@ from sspinnpose_ros.core.stride_window import (
     ABSURD,
     NEEDED_S,
     StrideWindow,
-    mean_force,
+    steady_mean,
     stride_window,
 )
 from sspinnpose_ros.core.synchronizer import SynchronizerStatistics
@@ -180,18 +180,19 @@ class FaultWatch:
         found = saturated_channels(_whole(series, window))
         found += still_channels(series, period_s=self._period, lateral=lateral)
         yield
-        force, spread = mean_force(window)
+        steady = steady_mean(window)
+        force = steady.size
         change = np.abs(force - self._last_force)
         settled = change < SETTLED * np.maximum(force, GRAVITY)
         self._last_force = np.where(window.usable, force, np.nan)
         yield
-        found += unit_faults(window, force=force, spread=spread, judged=settled)
+        found += unit_faults(window, steady=steady, judged=settled)
         walking = window.usable & window.steady
         if estimator is not None and mounting is not None:
             yield
             found += mounted_faults(
                 window,
-                force=force,
+                steady=steady,
                 mounting=mounting,
                 mounted=estimator.mounted,
                 judged=settled,
@@ -324,9 +325,7 @@ def stuck_faults(statistics: SynchronizerStatistics) -> list[Fault]:
 
 def _absurd(series: FrameSeries) -> list[Fault]:
     """Name sensors with values that would spoil all arithmetic."""
-    largest = np.maximum(
-        np.abs(series.acceleration).max((0, 2)), np.abs(series.angular_rate).max((0, 2))
-    )
+    largest = series.largest
     return [
         Fault(
             kind=FaultKind.ABSURD_VALUE,
@@ -357,11 +356,7 @@ def _whole(series: FrameSeries, window: StrideWindow) -> FrameSeries:
     """Return the series with zeros for sensors that are not usable."""
     if window.usable.all():
         return series
-    return replace(
-        series,
-        acceleration=series.acceleration * window.usable[:, None],
-        angular_rate=series.angular_rate * window.usable[:, None],
-    )
+    return replace(series, imu=series.imu * window.usable[:, None])
 
 
 def _without_consequences(found: list[Fault]) -> list[Fault]:

@@ -14,9 +14,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from sspinnpose_ros.core import native_watch
 from sspinnpose_ros.core.conventions import SENSORS
 from sspinnpose_ros.core.fault import Fault, FaultKind
-from sspinnpose_ros.core.mounting import MountingArrays, sagittal_signals
+from sspinnpose_ros.core.mounting import MountingArrays
 
 BETTER = 0.9
 """Part of the disagreement that is left by an arrangement that is believed. Of recorded people,
@@ -128,12 +129,15 @@ class JointAgreement:
         place = np.cumsum(mounted) - 1
         # What is not mounted is never asked; any mounting does.
         rows = [int(place[on]) if mounted[on] else 0 for _, on, _, _ in self._streams]
-        self._of_streams = MountingArrays(
+        of_streams = MountingArrays(
             rotation=mounting.rotation[rows],
             acceleration_gain=mounting.acceleration_gain[rows],
             gyro_bias_rad_s=mounting.gyro_bias_rad_s[rows],
             acceleration_bias_m_s2=mounting.acceleration_bias_m_s2[rows],
         )
+        self._arranged = _arranged_streams(list(self._streams), mounting=of_streams)
+        self._arranged_ends = np.array(self._ends, dtype=native_watch.END)
+        self._arranged_pairs = np.array(self._pairs, dtype=np.intc)
 
     def ratios(
         self,
@@ -159,32 +163,20 @@ class JointAgreement:
             infinite where no joint can tell; and by how much in all, m/s^2.
 
         """
-        streams = list(self._streams)
-        rows = [row for row, _, _, _ in streams]
-        sign = np.array([sign for _, _, sign, _ in streams])
-        factor = np.array([factor for _, _, _, factor in streams])
-        signal = sagittal_signals(
-            acceleration=acceleration[:, rows],
-            angular_rate=angular_rate[:, rows],
-            mounting=self._of_streams,
-        )
         yield
-        at, forward, up = yield from _moved(
-            forward=sign * signal[..., 0],
-            up=signal[..., 1],
-            rate=sign * factor * signal[..., 2],
+        at, lever = sampled_motion(
+            acceleration=acceleration,
+            angular_rate=angular_rate,
+            streams=self._arranged,
             period_s=period_s,
         )
-        stream = [end[0] for end in self._ends]
-        x, z = (np.array([end[axis] for end in self._ends]) for axis in (1, 2))
-        ends = at[:, stream] + x * forward[:, stream] + z * up[:, stream]
         yield
-        pairs = np.array(self._pairs)
-        difference = ends[:, pairs[:, 0]] - ends[:, pairs[:, 1]]
-        difference = difference - difference.mean(0)
-        size = np.sqrt((difference.real**2 + difference.imag**2).mean(0)).tolist()
-        swing = (np.abs(ends - ends.mean(0)) ** 2).mean(0)
-        own = np.sqrt(swing[pairs].sum(-1) + 1e-9).tolist()
+        swing, apart = swings(
+            at=at, lever=lever, ends=self._arranged_ends, pairs=self._arranged_pairs
+        )
+        yield
+        size = apart.tolist()
+        own = np.sqrt((swing[self._arranged_pairs] ** 2).sum(-1) + 1e-9).tolist()
         told = [all(known[row] for row in rows) for rows in self._needed]
         found = np.full(len(self._cases), np.inf)
         gained = np.zeros(len(self._cases))
@@ -246,28 +238,88 @@ class JointAgreement:
         return len(self._pairs) - 1
 
 
-def _moved(
-    *, forward: np.ndarray, up: np.ndarray, rate: np.ndarray, period_s: float
-) -> Generator[None, None, tuple[np.ndarray, np.ndarray, np.ndarray]]:
-    """Follow sensors through a stride, after which they are as they were; all are (P, S).
+def sampled_motion(
+    *, acceleration: np.ndarray, angular_rate: np.ndarray, streams: np.ndarray, period_s: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """Follow sensors through a stride, after which they are as they were.
 
-    Return their acceleration and what a lever forward and a lever up add to it, smoothed and
-    sampled, as complex numbers forward and up in level axes.
+    Args:
+        acceleration: (P, 7, 3) of one stride as received, sensor axes, m/s^2.
+        angular_rate: (P, 7, 3) the same, rad/s.
+        streams: (S,) of `native_watch.STREAM`.
+        period_s: between samples, s.
+
+    Returns:
+        (S, p) the acceleration and what a lever forward adds to it, smoothed and sampled, as
+        complex numbers forward and up in level axes; a lever up adds the latter times 1j.
+
     """
+    half = max(1, round(0.5 * SMOOTHED_S / period_s))
+    step = max(1, round(SAMPLED_S / period_s))
+    if native_watch.watches_in_c():
+        return native_watch.sampled_motion(
+            acceleration=acceleration,
+            angular_rate=angular_rate,
+            streams=streams,
+            period_s=period_s,
+            half=half,
+            step=step,
+        )
+    rows = streams['row'].astype(int)
+    corrected = acceleration[:, rows] - streams['force_bias']
+    forward = np.einsum('si,psi->ps', streams['forward'], corrected)
+    up = np.einsum('si,psi->ps', streams['up'], corrected)
+    rate = np.einsum('si,psi->ps', streams['rate'], angular_rate[:, rows] - streams['rate_bias'])
     rate = rate - rate.mean(0)
     angle = (np.cumsum(rate, axis=0) - 0.5 * rate) * period_s
     turn = np.exp(1j * angle)
     force = turn * (forward + 1j * up)
     mean = force.mean(0)
     upright = 1j * mean.conj() / np.maximum(np.abs(mean), 1e-9)
-    yield
     change = (np.roll(rate, -1, axis=0) - np.roll(rate, 1, axis=0)) / (2.0 * period_s)
     ahead = turn * (-(rate**2) + 1j * change)
-    half = max(1, round(0.5 * SMOOTHED_S / period_s))
-    step = max(1, round(SAMPLED_S / period_s))
     at = upright * _circular_mean(force, half, step)
-    forward_lever = upright * _circular_mean(ahead, half, step)
-    return at, forward_lever, 1j * forward_lever
+    return at.T, (upright * _circular_mean(ahead, half, step)).T
+
+
+def swings(
+    *, at: np.ndarray, lever: np.ndarray, ends: np.ndarray, pairs: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Compare how ends of joints move.
+
+    Args:
+        at: (S, p) as from `sampled_motion`.
+        lever: (S, p) the same.
+        ends: (n,) of `native_watch.END`.
+        pairs: (m, 2) numbers of ends.
+
+    Returns:
+        (n,) and (m,) root mean square of the acceleration of each end, and of the difference
+        between those of each pair, both about their means, m/s^2.
+
+    """
+    if native_watch.watches_in_c():
+        return native_watch.swings(at=at, lever=lever, ends=ends, pairs=pairs)
+    stream = ends['stream'].astype(int)
+    place = ends['forward'] + 1j * ends['up']
+    moved = at[stream] + place[:, None] * lever[stream]
+    moved = moved - moved.mean(-1, keepdims=True)
+    apart = moved[pairs[:, 0]] - moved[pairs[:, 1]]
+    return tuple(np.sqrt((np.abs(each) ** 2).mean(-1)) for each in (moved, apart))
+
+
+def _arranged_streams(streams: list[Stream], *, mounting: MountingArrays) -> np.ndarray:
+    """Return streams as `native_watch.STREAM`; `mounting` is the one of each."""
+    row, _, sign, factor = (np.array(column) for column in zip(*streams, strict=True))
+    arranged = np.zeros(len(streams), native_watch.STREAM)
+    gain = mounting.acceleration_gain
+    arranged['row'] = row
+    arranged['forward'] = mounting.rotation[:, 0] * (sign / gain)[:, None]
+    arranged['up'] = mounting.rotation[:, 2] / gain[:, None]
+    arranged['rate'] = -mounting.rotation[:, 1] * (sign * factor)[:, None]
+    arranged['force_bias'] = mounting.acceleration_bias_m_s2
+    arranged['rate_bias'] = mounting.gyro_bias_rad_s
+    return arranged
 
 
 def _circular_mean(values: np.ndarray, half: int, step: int) -> np.ndarray:

@@ -4,15 +4,13 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 
 from sspinnpose_ros.core.conventions import GRAVITY, SENSORS
 from sspinnpose_ros.core.fault import Fault, FaultKind
 from sspinnpose_ros.core.mounting import MountingArrays
 from sspinnpose_ros.core.plausibility import unit_fault
-from sspinnpose_ros.core.stride_window import StrideWindow, mean_force
+from sspinnpose_ros.core.stride_window import SteadyMean, StrideWindow
 
 LARGEST_GAIN = 0.15
 """How far the mean size of the specific force may be off gravity; recorded people, walking,
@@ -48,14 +46,13 @@ RESTING_RATE = 0.15
 
 
 def unit_faults(
-    window: StrideWindow, *, force: np.ndarray, spread: np.ndarray, judged: np.ndarray
+    window: StrideWindow, *, steady: SteadyMean, judged: np.ndarray
 ) -> list[Fault]:
     """Name sensors whose unit or kind of signal is wrong.
 
     Args:
         window: of raw signals.
-        force: (7,) of `mean_force`, m/s^2.
-        spread: (7,) of `mean_force`, m/s^2.
+        steady: its means.
         judged: (7,) bool, whose mean force is steady enough to be judged.
 
     """
@@ -64,6 +61,7 @@ def unit_faults(
     fastest = np.percentile(speed, 99.0, axis=0)
     mean = np.sqrt((speed**2).mean(0))
     reading = np.linalg.norm(window.acceleration.mean(0), axis=-1)
+    force, spread = steady.size, steady.spread
     for row in np.flatnonzero(window.usable).tolist():
         fault = unit_fault(
             SENSORS[row],
@@ -83,7 +81,7 @@ def reads_gravity(window: StrideWindow, *, force: np.ndarray, gain: np.ndarray) 
 
     Args:
         window: of raw signals.
-        force: (7,) of `mean_force`, m/s^2.
+        force: (7,) size of the steady mean force, m/s^2.
         gain: (7,) reading divided by the true force.
 
     """
@@ -97,7 +95,7 @@ def reads_gravity(window: StrideWindow, *, force: np.ndarray, gain: np.ndarray) 
 def mounted_faults(
     window: StrideWindow,
     *,
-    force: np.ndarray,
+    steady: SteadyMean,
     mounting: MountingArrays,
     mounted: np.ndarray,
     judged: np.ndarray,
@@ -106,7 +104,7 @@ def mounted_faults(
 
     Args:
         window: of raw signals.
-        force: (7,) of `mean_force`, m/s^2.
+        steady: its means.
         mounting: of the mounted sensors.
         mounted: (7,) bool.
         judged: (7,) bool, whose mean force is steady enough to be judged.
@@ -114,11 +112,9 @@ def mounted_faults(
     """
     chosen = np.flatnonzero(mounted)
     acceleration = window.acceleration[:, chosen] - mounting.acceleration_bias_m_s2
-    if mounting.acceleration_bias_m_s2.any():
-        size, _ = mean_force(_with_force(window, acceleration, chosen))
-    else:
-        size = force
-    gain = size[chosen] / GRAVITY / mounting.acceleration_gain
+    bias = np.einsum('sij,sj->si', steady.rotation[chosen], mounting.acceleration_bias_m_s2)
+    size = np.linalg.norm(steady.force[chosen] - bias, axis=-1)
+    gain = size / GRAVITY / mounting.acceleration_gain
     rate = window.angular_rate[:, chosen] - mounting.gyro_bias_rad_s
     mean = np.einsum('sij,sj->si', mounting.rotation, acceleration.mean(0))
     along = np.rad2deg(np.arctan2(mean[:, 0], mean[:, 2]))
@@ -139,12 +135,6 @@ def mounted_faults(
             ]
         faults += [fault for fault in found if fault is not None]
     return faults
-
-
-def _with_force(window: StrideWindow, force: np.ndarray, rows: np.ndarray) -> StrideWindow:
-    acceleration = window.acceleration.copy()
-    acceleration[:, rows] = force
-    return replace(window, acceleration=acceleration)
 
 
 def _gain_fault(sensor: str, gain: float) -> Fault | None:

@@ -6,11 +6,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
 from sspinnpose_ros.core.calibration_input import LEG_SENSORS
 from sspinnpose_ros.core.conventions import SENSORS
+from sspinnpose_ros.core import native_watch
 from sspinnpose_ros.core.drift_free import integrate_rate
 from sspinnpose_ros.core.recent_frames import FrameSeries
 
@@ -80,7 +82,7 @@ def stride_window(series: FrameSeries, *, period_s: float) -> StrideWindow | Non
         return None
     stride = round(RESTLESS_S / period_s)
     steady = False
-    found = _last_stride(series.angular_rate, present=series.present, period_s=period_s)
+    found = _last_stride(series, period_s=period_s)
     if found:
         stride, steady = found, True
     chosen = slice(count - stride, count)
@@ -89,27 +91,60 @@ def stride_window(series: FrameSeries, *, period_s: float) -> StrideWindow | Non
     acceleration, rate = series.acceleration[chosen], series.angular_rate[chosen]
     if not present.all():
         acceleration, rate = _held(acceleration, present), _held(rate, present)
-    finite = (np.abs(acceleration) < ABSURD).all((0, 2)) & (np.abs(rate) < ABSURD).all((0, 2))
     return StrideWindow(
         acceleration=acceleration,
         angular_rate=rate,
-        usable=usable & finite,
+        usable=usable & (series.largest < ABSURD),
         steady=steady,
         period_s=period_s,
     )
 
 
-def mean_force(window: StrideWindow) -> tuple[np.ndarray, np.ndarray]:
-    """Return the mean specific force in axes that do not turn, and the deviation from it.
+@dataclass(frozen=True, eq=False)
+class SteadyMean:
+    """Hold means over a window in axes that do not turn: those of its first sample.
 
-    Both are sizes (7,), m/s^2. The first is gravity for a faultless sensor, whatever its
-    mounting: over a whole stride a walker does not accelerate.
+    Attributes:
+        force: (7, 3) specific force, m/s^2.
+        rotation: (7, 3, 3) from sensor axes; what a constant force would be multiplied by.
+        square: (7,) of the size of the force, m^2/s^4.
+
     """
-    attitude = integrate_rate(window.angular_rate, window.period_s)
-    mean = np.einsum('tsij,tsj->si', attitude, window.acceleration) / len(attitude)
-    size = np.linalg.norm(mean, axis=-1)
-    square = (window.acceleration**2).sum(-1).mean(0)
-    return size, np.sqrt(np.maximum(square - size**2, 0.0))
+
+    force: np.ndarray
+    rotation: np.ndarray
+    square: np.ndarray
+
+    @cached_property
+    def size(self) -> np.ndarray:
+        """Return (7,) the size of the mean force, m/s^2: gravity for a faultless sensor."""
+        return np.asarray(np.linalg.norm(self.force, axis=-1))
+
+    @property
+    def spread(self) -> np.ndarray:
+        """Return (7,) the root mean square deviation from the mean force, m/s^2."""
+        spread: np.ndarray = np.sqrt(np.maximum(self.square - self.size**2, 0.0))
+        return spread
+
+
+def steady_mean(window: StrideWindow) -> SteadyMean:
+    """Return the mean specific force in axes that do not turn.
+
+    Its size is gravity for a faultless sensor, whatever its mounting: over a whole stride a walker
+    does not accelerate.
+    """
+    if native_watch.watches_in_c():
+        force, rotation = native_watch.steady_mean(
+            angular_rate=window.angular_rate,
+            force=window.acceleration,
+            period_s=window.period_s,
+        )
+    else:
+        attitude = integrate_rate(window.angular_rate, window.period_s)
+        force = np.einsum('tsij,tsj->si', attitude, window.acceleration) / len(attitude)
+        rotation = attitude.mean(0)
+    square = np.einsum('tsi,tsi->s', window.acceleration, window.acceleration)
+    return SteadyMean(force=force, rotation=rotation, square=square / len(window.acceleration))
 
 
 def names(rows: np.ndarray | Sequence[int]) -> tuple[str, ...]:
@@ -117,30 +152,49 @@ def names(rows: np.ndarray | Sequence[int]) -> tuple[str, ...]:
     return tuple(SENSORS[int(row)] for row in rows)
 
 
-def _last_stride(rate: np.ndarray, *, present: np.ndarray, period_s: float) -> int:
+def unlikeness(signal: np.ndarray, *, tail: int) -> np.ndarray:
+    """Return how little the first samples of a signal resemble those that come later.
+
+    Args:
+        signal: (T, S, 3) rates, rad/s; every sensor counts alike, whatever its unit.
+        tail: how many first samples.
+
+    Returns:
+        (T - tail + 1) 0 where those from a sample on repeat the first, 1 where they have nothing
+        to do with them.
+
+    """
+    floor = tail * SLIGHT_RAD_S**2
+    if native_watch.watches_in_c():
+        return native_watch.unlikeness(signal, tail=tail, floor=floor)
+    windows = np.lib.stride_tricks.sliding_window_view(signal, tail, axis=0)  # (m, s, 3, tail)
+    shared = np.einsum('msit,sit->ms', windows, windows[0])
+    energy = np.einsum('msit,msit->ms', windows, windows)
+    unlike = 1.0 - (2.0 * shared + floor) / (energy + energy[0] + floor)
+    cost: np.ndarray = unlike.mean(-1)
+    return cost
+
+
+def _last_stride(series: FrameSeries, *, period_s: float) -> int:
     """Return the lag in samples at which the newest rates repeat, 0 where nobody walks.
 
-    Every sensor counts alike, whatever its unit. Of several good lags the shortest is taken.
+    Of several good lags the shortest is taken.
     """
+    rate, present, largest = series.angular_rate, series.present, series.largest
     number = min(len(rate), round(NEEDED_S / period_s))
     step = max(1, round(0.02 / period_s))
     usable = LEGS & (present[-number:].mean(0) > WHOLE)
     if usable.sum() < FEWEST_LEG_SENSORS:
         return 0
-    signal = rate[-number:, usable][::-step]  # newest first
-    if not (np.abs(signal) < ABSURD).all():
+    if not (largest[usable] < ABSURD).all():
         return 0
+    signal = rate[-number:, usable][::-step]  # newest first
     tail = round(TAIL_S / period_s / step)
     stride = signal[: round(1.0 / period_s / step)]
     pace = np.sqrt((stride**2).sum(-1).mean(0))
     if np.median(pace) < MOVING_RAD_S:
         return 0
-    floor = tail * SLIGHT_RAD_S**2
-    windows = np.lib.stride_tricks.sliding_window_view(signal, tail, axis=0)  # (m, s, 3, tail)
-    shared = np.einsum('msit,sit->ms', windows, windows[0])
-    energy = np.einsum('msit,msit->ms', windows, windows)
-    unlike = 1.0 - (2.0 * shared + floor) / (energy + energy[0] + floor)
-    cost = unlike.mean(-1)
+    cost = unlikeness(signal, tail=tail)
     first = round(SHORTEST_STRIDE_S / period_s / step)
     cost = cost[first:]
     inner = cost[1:-1]

@@ -1,0 +1,118 @@
+"""Run the heavy sums of the watch for faults in C, where the package was built with a compiler.
+
+`stride_window` and `joint_agreement` say what is right; without C they compute it, more slowly.
+"""
+
+from __future__ import annotations
+
+import ctypes
+from functools import lru_cache
+
+import numpy as np
+
+from sspinnpose_ros.core.native_step import is_native, library
+
+STREAM = np.dtype(
+    [
+        ('row', 'f8'),
+        ('forward', 'f8', 3),
+        ('up', 'f8', 3),
+        ('rate', 'f8', 3),
+        ('force_bias', 'f8', 3),
+        ('rate_bias', 'f8', 3),
+    ]
+)
+"""A sensor as it would be on some segment: its row, what its axes add to the sagittal signals, and
+its biases."""
+
+END = np.dtype([('stream', 'f8'), ('forward', 'f8'), ('up', 'f8')])
+"""An end of a joint: number of its stream and where it is from the sensor, m."""
+
+_INT, _DOUBLE, _ARRAY = ctypes.c_int, ctypes.c_double, ctypes.c_void_p
+_ARGUMENTS = {
+    'steady_mean': [_INT, _INT, _ARRAY, _ARRAY, _DOUBLE, _ARRAY, _ARRAY],
+    'unlikeness': [_INT, _INT, _INT, _ARRAY, _DOUBLE, _ARRAY],
+    'sampled_motion': [
+        *(_INT, _INT, _ARRAY, _ARRAY, _INT, _ARRAY, _DOUBLE, _INT, _INT),
+        *(_ARRAY, _ARRAY, _ARRAY),
+    ],
+    'swings': [_INT, _ARRAY, _ARRAY, _INT, _ARRAY, _INT, _ARRAY, _ARRAY, _ARRAY, _ARRAY],
+}
+
+
+@lru_cache(maxsize=1)
+def _code() -> ctypes.PyDLL | None:
+    found = library()
+    try:
+        for name, kinds in _ARGUMENTS.items():
+            function = getattr(found, f'sspinnpose_{name}')
+            function.argtypes, function.restype = kinds, None
+    except AttributeError:
+        return None
+    return found
+
+
+def watches_in_c() -> bool:
+    """Tell whether the functions below may be called; if not, Python has to do."""
+    return is_native() and _code() is not None
+
+
+def steady_mean(
+    *, angular_rate: np.ndarray, force: np.ndarray, period_s: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the mean force (S, 3) and rotation (S, 3, 3) of `stride_window.steady_mean`."""
+    rate, force = _doubles(angular_rate), _doubles(force)
+    count, sensors, _ = rate.shape
+    mean, rotation = np.empty((sensors, 3)), np.empty((sensors, 3, 3))
+    _run('steady_mean', count, sensors, rate, force, period_s, mean, rotation)
+    return mean, rotation
+
+
+def unlikeness(signal: np.ndarray, *, tail: int, floor: float) -> np.ndarray:
+    """Return what `stride_window.unlikeness` does."""
+    signal = _doubles(signal)
+    count, sensors, _ = signal.shape
+    unlike = np.empty(count - tail + 1)
+    _run('unlikeness', count, sensors, tail, signal, floor, unlike)
+    return unlike
+
+
+def sampled_motion(
+    *,
+    acceleration: np.ndarray,
+    angular_rate: np.ndarray,
+    streams: np.ndarray,
+    period_s: float,
+    half: int,
+    step: int,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return what `joint_agreement.sampled_motion` does, of (n,) streams of `STREAM`."""
+    force, rate = _doubles(acceleration), _doubles(angular_rate)
+    count, sensors, _ = force.shape
+    number = len(streams)
+    at, lever = np.empty((2, number, -(-count // step)), complex)
+    room = np.empty(5 * count)
+    sizes = (number, streams, period_s, half, step)
+    _run('sampled_motion', count, sensors, force, rate, *sizes, room, at, lever)
+    return at, lever
+
+
+def swings(
+    *, at: np.ndarray, lever: np.ndarray, ends: np.ndarray, pairs: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return what `joint_agreement.swings` does, of (n,) `END` and (m, 2) int32 pairs of them."""
+    samples = at.shape[1]
+    swing, apart = np.empty(len(ends)), np.empty(len(pairs))
+    room = np.empty(2 * samples * len(ends))
+    given = (at, lever, len(ends), ends, len(pairs), pairs)
+    _run('swings', samples, *given, room, swing, apart)
+    return swing, apart
+
+
+def _doubles(values: np.ndarray) -> np.ndarray:
+    return np.ascontiguousarray(values, dtype=np.float64)
+
+
+def _run(name: str, *arguments: np.ndarray | float) -> None:
+    function = getattr(_code(), f'sspinnpose_{name}')
+    function(*(a.ctypes.data if isinstance(a, np.ndarray) else a for a in arguments))
