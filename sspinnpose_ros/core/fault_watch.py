@@ -229,7 +229,7 @@ class FaultWatch:
         """Return (7,) whose joints can tell something: nothing is wrong with the sensor itself."""
         gain = np.ones(len(SENSORS))
         gain[estimator.mounted] = estimator.mounting_arrays.acceleration_gain
-        reading = np.linalg.norm(window.acceleration.mean(0), axis=-1) / gain
+        reading = np.linalg.norm(window.mean_acceleration, axis=-1) / gain
         # A mean force that is small in axes that should not turn may be the gyro's fault.
         doubtful = set(np.asarray(SENSORS)[reading > GRAVITY].tolist())
         wrong = {
@@ -346,7 +346,7 @@ def _leg_sides(
     force = window.acceleration[:, 0] - mounting.acceleration_bias_m_s2[0]
     return legs_swapped(
         left_force=force @ mounting.rotation[0, 1] / mounting.acceleration_gain[0],
-        turning=np.linalg.norm(window.angular_rate, axis=-1),
+        turning=window.speed,
         known=known,
         period_s=window.period_s,
     )

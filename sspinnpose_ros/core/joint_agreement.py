@@ -113,19 +113,20 @@ class JointAgreement:
         self._streams: dict[Stream, int] = {}
         self._ends: list[tuple[int, float, float]] = []
         self._pairs: list[tuple[int, int]] = []
-        self._needed: list[tuple[int, ...]] = []
+        self._sensors_of_pairs: list[tuple[int, ...]] = []
         self.arrangements = tuple(arrangements())
         worn = [self._pair(joint, {}) for joint in joints]
-        self._cases: list[list[tuple[int, int]]] = []
-        for one in self.arrangements:
+        # Number of the arrangement, pair as worn, the same pair arranged.
+        cases = []
+        for case, one in enumerate(self.arrangements):
             streams = dict(one.streams)
-            self._cases.append(
-                [
-                    (worn[number], self._pair(joint, streams))
-                    for number, joint in enumerate(joints)
-                    if joint[0][0] in streams or joint[1][0] in streams
-                ]
-            )
+            for number, joint in enumerate(joints):
+                if joint[0][0] in streams or joint[1][0] in streams:
+                    cases.append((case, worn[number], self._pair(joint, streams)))
+        self._cases = np.array(cases)
+        swapped = np.array([one.kind == FaultKind.SWAPPED for one in self.arrangements])
+        self._enough = np.where(swapped, 2, np.bincount(self._cases[:, 0]))
+        self._needed = np.array(self._sensors_of_pairs)
         place = np.cumsum(mounted) - 1
         # What is not mounted is never asked; any mounting does.
         rows = [int(place[on]) if mounted[on] else 0 for _, on, _, _ in self._streams]
@@ -135,9 +136,9 @@ class JointAgreement:
             gyro_bias_rad_s=mounting.gyro_bias_rad_s[rows],
             acceleration_bias_m_s2=mounting.acceleration_bias_m_s2[rows],
         )
-        self._arranged = _arranged_streams(list(self._streams), mounting=of_streams)
-        self._arranged_ends = np.array(self._ends, dtype=native_watch.END)
-        self._arranged_pairs = np.array(self._pairs, dtype=np.intc)
+        self._stream_table = _arranged_streams(list(self._streams), mounting=of_streams)
+        self._end_table = np.array(self._ends, dtype=native_watch.END)
+        self._pair_table = np.array(self._pairs, dtype=np.intc)
 
     def ratios(
         self,
@@ -167,30 +168,29 @@ class JointAgreement:
         at, lever = sampled_motion(
             acceleration=acceleration,
             angular_rate=angular_rate,
-            streams=self._arranged,
+            streams=self._stream_table,
             period_s=period_s,
         )
         yield
         swing, apart = swings(
-            at=at, lever=lever, ends=self._arranged_ends, pairs=self._arranged_pairs
+            at=at, lever=lever, ends=self._end_table, pairs=self._pair_table
         )
         yield
-        size = apart.tolist()
-        own = np.sqrt((swing[self._arranged_pairs] ** 2).sum(-1) + 1e-9).tolist()
-        told = [all(known[row] for row in rows) for rows in self._needed]
-        found = np.full(len(self._cases), np.inf)
-        gained = np.zeros(len(self._cases))
-        for number, case in enumerate(self._cases):
-            seen = [(size[a], size[b]) for a, b in case if told[a] and told[b]]
-            unlike = sum(size[b] / own[b] for a, b in case if told[a] and told[b])
-            if unlike > MOST_UNLIKE * len(seen):
-                continue
-            as_worn = sum(one for one, _ in seen)
-            enough = len(case) if self.arrangements[number].kind != FaultKind.SWAPPED else 2
-            if len(seen) >= enough and as_worn > LEAST_DISAGREEMENT * len(seen):
-                arranged = sum(other for _, other in seen)
-                found[number] = arranged / as_worn
-                gained[number] = as_worn - arranged
+        own = np.sqrt((swing[self._pair_table] ** 2).sum(-1) + 1e-9)
+        told = known[self._needed].all(-1)
+        case, worn, arranged = self._cases.T
+        seen = told[worn] & told[arranged]
+
+        def total(values: np.ndarray) -> np.ndarray:
+            return np.bincount(case, np.where(seen, values, 0.0), len(self.arrangements))
+
+        number = total(np.ones(len(case)))
+        before, after = total(apart[worn]), total(apart[arranged])
+        alike = total((apart / own)[arranged]) <= MOST_UNLIKE * number
+        judged = alike & (number >= self._enough) & (before > LEAST_DISAGREEMENT * number)
+        found = np.full(len(judged), np.inf)
+        np.divide(after, before, out=found, where=judged)
+        gained = np.where(judged, before - after, 0.0)
         return found, gained
 
     def search(
@@ -234,7 +234,7 @@ class JointAgreement:
             ends.append(len(self._ends) - 1)
             needed += stream[:2]
         self._pairs.append((ends[0], ends[1]))
-        self._needed.append(tuple(needed))
+        self._sensors_of_pairs.append(tuple(needed))
         return len(self._pairs) - 1
 
 

@@ -57,10 +57,9 @@ def unit_faults(
 
     """
     faults = []
-    speed = np.linalg.norm(window.angular_rate, axis=-1)
-    fastest = np.percentile(speed, 99.0, axis=0)
-    mean = np.sqrt((speed**2).mean(0))
-    reading = np.linalg.norm(window.acceleration.mean(0), axis=-1)
+    fastest = np.percentile(window.speed, 99.0, axis=0)
+    mean = np.sqrt((window.speed**2).mean(0))
+    reading = np.linalg.norm(window.mean_acceleration, axis=-1)
     force, spread = steady.size, steady.spread
     for row in np.flatnonzero(window.usable).tolist():
         fault = unit_fault(
@@ -85,7 +84,7 @@ def reads_gravity(window: StrideWindow, *, force: np.ndarray, gain: np.ndarray) 
         gain: (7,) reading divided by the true force.
 
     """
-    reading = np.linalg.norm(window.acceleration.mean(0), axis=-1)
+    reading = np.linalg.norm(window.mean_acceleration, axis=-1)
     largest = np.maximum(force, reading) / gain / GRAVITY
     smallest = np.minimum(force, reading) / gain / GRAVITY
     may: np.ndarray = (largest > NOT_GRAVITY[0]) & (smallest < NOT_GRAVITY[1])
@@ -111,17 +110,17 @@ def mounted_faults(
 
     """
     chosen = np.flatnonzero(mounted)
-    acceleration = window.acceleration[:, chosen] - mounting.acceleration_bias_m_s2
+    acceleration = window.mean_acceleration[chosen] - mounting.acceleration_bias_m_s2
     bias = np.einsum('sij,sj->si', steady.rotation[chosen], mounting.acceleration_bias_m_s2)
     size = np.linalg.norm(steady.force[chosen] - bias, axis=-1)
     gain = size / GRAVITY / mounting.acceleration_gain
-    rate = window.angular_rate[:, chosen] - mounting.gyro_bias_rad_s
-    mean = np.einsum('sij,sj->si', mounting.rotation, acceleration.mean(0))
+    rate = window.angular_rate.mean(0)[chosen] - mounting.gyro_bias_rad_s
+    mean = np.einsum('sij,sj->si', mounting.rotation, acceleration)
     along = np.rad2deg(np.arctan2(mean[:, 0], mean[:, 2]))
     aside = np.rad2deg(np.arctan2(mean[:, 1], np.hypot(mean[:, 0], mean[:, 2])))
     lateral = mounting.rotation[:, 1]
-    bias = -np.einsum('sj,sj->s', lateral, rate.mean(0))
-    quiet = acceleration.std(0).max(-1) < QUIET_FORCE
+    bias = -np.einsum('sj,sj->s', lateral, rate)
+    quiet = window.acceleration.std(0)[chosen].max(-1) < QUIET_FORCE
     faults = []
     for index, row in enumerate(chosen.tolist()):
         if not window.usable[row]:

@@ -63,19 +63,30 @@ class Comparison:
 
     Attributes:
         turned_deg: (7,) angle by which the sensor seems turned.
-        moved_turn_deg: (7,) the same from the changes of force and rate alone, which a bias
-            leaves as they are.
         rate_factor: (7,) size of its rates against before, over the median of all sensors.
         alike: (7,) correlation of its rates with the earlier ones, once turned back.
         pace: size of all rates against before.
+        before: (PHASES, 7, 6) the earlier stride.
+        after: (PHASES, 7, 6) the later one, in its phase.
 
     """
 
     turned_deg: np.ndarray
-    moved_turn_deg: np.ndarray
     rate_factor: np.ndarray
     alike: np.ndarray
     pace: float
+    before: np.ndarray
+    after: np.ndarray
+
+    def moved_turn_deg(self) -> np.ndarray:
+        """Return `turned_deg` from the changes of force and rate alone.
+
+        A bias leaves them as they are.
+        """
+        moved = best_rotation(
+            *(_samples(signal - _mean_force(signal)) for signal in (self.before, self.after))
+        )
+        return np.where(np.isfinite(self.alike), _angle_deg(moved), np.nan)
 
     @property
     def unchanged(self) -> np.ndarray:
@@ -105,7 +116,7 @@ class Comparison:
             factor = float(self.rate_factor[row])
             limit = FARTHEST_TURN_DEG.get(sensor, FARTHEST_LEG_TURN_DEG)
             if turned > limit and self.alike[row] > STILL_ALIKE:
-                found.append(self._turned(sensor, turned, float(self.moved_turn_deg[row])))
+                found.append(self._turned(sensor, turned, float(self.moved_turn_deg()[row])))
             elif (
                 sensor != 'pelvis'
                 and not 1.0 / LARGEST_RATE_FACTOR < factor < LARGEST_RATE_FACTOR
@@ -169,10 +180,6 @@ def compare_strides(before: Stride, after: Stride) -> Comparison:
     first = _samples(before.signal)
     second = _samples(later)
     turn = best_rotation(first, second)
-    moved = best_rotation(
-        _samples(before.signal - _mean_force(before.signal)),
-        _samples(later - _mean_force(later)),
-    )
     turned_back = np.einsum('sij,tsj->tsi', turn, rate_before)
     alike = (turned_back * later[..., 3:]).sum((0, 2)) / (size_before * size_after)
     factor = size_after / size_before
@@ -180,10 +187,11 @@ def compare_strides(before: Stride, after: Stride) -> Comparison:
     pace = float(np.median(factor[usable])) if usable.any() else float('nan')
     return Comparison(
         turned_deg=_angle_deg(turn) + unknown,
-        moved_turn_deg=_angle_deg(moved) + unknown,
         rate_factor=factor / pace + unknown,
         alike=alike + unknown,
         pace=pace,
+        before=before.signal,
+        after=later,
     )
 
 

@@ -68,6 +68,19 @@ class StrideWindow:
         """How long the window is, s."""
         return len(self.acceleration) * self.period_s
 
+    @cached_property
+    def mean_acceleration(self) -> np.ndarray:
+        """Mean (7, 3) in sensor axes, m/s^2."""
+        mean: np.ndarray = self.acceleration.mean(0)
+        return mean
+
+    @cached_property
+    def speed(self) -> np.ndarray:
+        """Size (P, 7) of the rates, rad/s."""
+        rate = self.angular_rate
+        speed: np.ndarray = np.sqrt(np.einsum('tsi,tsi->ts', rate, rate))
+        return speed
+
 
 def stride_window(series: FrameSeries, *, period_s: float) -> StrideWindow | None:
     """Return the newest stride of a series, None for less than `RESTLESS_S`.
