@@ -45,7 +45,7 @@ from sspinnpose_ros.core.stride_comparison import (
     compare_strides,
     stride_of,
 )
-from sspinnpose_ros.core.stride_window import NEEDED_S, steady_mean, stride_window
+from sspinnpose_ros.core.stride_window import NEEDED_S, stride_window, window_mean
 from sspinnpose_ros.evaluation.fault_injection import Injection, Recorded, injections
 
 PERIOD_S = 0.01
@@ -155,7 +155,7 @@ def shares(recorded: Recorded, estimator: Estimator) -> dict[str, float]:
         assert window is not None
         bias = mounting.acceleration_bias_m_s2
         if not bias.any():
-            gain = steady_mean(window).size / GRAVITY / mounting.acceleration_gain
+            gain = window_mean(window).size / GRAVITY / mounting.acceleration_gain
             note(found, 'mean force: gain', abs(gain - 1.0) / LARGEST_GAIN)
         fastest = np.percentile(np.linalg.norm(window.angular_rate, axis=-1), 99.0, axis=0)
         limit = [FASTEST_TURN.get(sensor, FASTEST_LEG_TURN) for sensor in SENSORS]

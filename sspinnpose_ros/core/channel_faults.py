@@ -138,7 +138,9 @@ def still_channels(
         return []
     present = series.present[-number:].all(0)
     spread = newest.std(0)
-    moving = [np.linalg.norm(spread[:, part], axis=-1) > MOVING[k] for k, part in enumerate(_PARTS)]
+    moving = [
+        np.linalg.norm(spread[:, part], axis=-1) > MOVING[k] for k, part in enumerate(_PARTS)
+    ]
     faults = []
     for kind, part in enumerate(_PARTS):
         still = unchanged[:, part]

@@ -25,8 +25,8 @@ from sspinnpose_ros.core.stride_window import (
     ABSURD,
     NEEDED_S,
     StrideWindow,
-    steady_mean,
     stride_window,
+    window_mean,
 )
 from sspinnpose_ros.core.synchronizer import SynchronizerStatistics
 
@@ -180,19 +180,19 @@ class FaultWatch:
         found = saturated_channels(_whole(series, window))
         found += still_channels(series, period_s=self._period, lateral=lateral)
         yield
-        steady = steady_mean(window)
-        force = steady.size
+        mean = window_mean(window)
+        force = mean.size
         change = np.abs(force - self._last_force)
         settled = change < SETTLED * np.maximum(force, GRAVITY)
         self._last_force = np.where(window.usable, force, np.nan)
         yield
-        found += unit_faults(window, steady=steady, judged=settled)
+        found += unit_faults(window, mean=mean, judged=settled)
         walking = window.usable & window.steady
         if estimator is not None and mounting is not None:
             yield
             found += mounted_faults(
                 window,
-                steady=steady,
+                mean=mean,
                 mounting=mounting,
                 mounted=estimator.mounted,
                 judged=settled,

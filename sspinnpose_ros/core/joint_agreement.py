@@ -172,9 +172,7 @@ class JointAgreement:
             period_s=period_s,
         )
         yield
-        swing, apart = swings(
-            at=at, lever=lever, ends=self._end_table, pairs=self._pair_table
-        )
+        swing, apart = swings(at=at, lever=lever, ends=self._end_table, pairs=self._pair_table)
         yield
         own = np.sqrt((swing[self._pair_table] ** 2).sum(-1) + 1e-9)
         told = known[self._needed].all(-1)

@@ -10,7 +10,7 @@ from sspinnpose_ros.core.conventions import GRAVITY, SENSORS
 from sspinnpose_ros.core.fault import Fault, FaultKind
 from sspinnpose_ros.core.mounting import MountingArrays
 from sspinnpose_ros.core.plausibility import unit_fault
-from sspinnpose_ros.core.stride_window import SteadyMean, StrideWindow
+from sspinnpose_ros.core.stride_window import StrideWindow, WindowMean
 
 LARGEST_GAIN = 0.15
 """How far the mean size of the specific force may be off gravity; recorded people, walking,
@@ -45,29 +45,27 @@ RESTING_RATE = 0.15
 """Largest mean rate at rest, rad/s."""
 
 
-def unit_faults(
-    window: StrideWindow, *, steady: SteadyMean, judged: np.ndarray
-) -> list[Fault]:
+def unit_faults(window: StrideWindow, *, mean: WindowMean, judged: np.ndarray) -> list[Fault]:
     """Name sensors whose unit or kind of signal is wrong.
 
     Args:
         window: of raw signals.
-        steady: its means.
+        mean: its means.
         judged: (7,) bool, whose mean force is steady enough to be judged.
 
     """
     faults = []
     fastest = np.percentile(window.speed, 99.0, axis=0)
-    mean = np.sqrt((window.speed**2).mean(0))
+    turning = np.sqrt((window.speed**2).mean(0))
     reading = np.linalg.norm(window.mean_acceleration, axis=-1)
-    force, spread = steady.size, steady.spread
+    force, spread = mean.size, mean.spread
     for row in np.flatnonzero(window.usable).tolist():
         fault = unit_fault(
             SENSORS[row],
             fastest_rad_s=float(fastest[row]),
             mean_force=float(force[row]) if judged[row] else float('nan'),
             force_spread=float(spread[row]),
-            mean_rate=float(mean[row]),
+            mean_rate=float(turning[row]),
             mean_reading=float(reading[row]),
         )
         if fault is not None:
@@ -94,7 +92,7 @@ def reads_gravity(window: StrideWindow, *, force: np.ndarray, gain: np.ndarray) 
 def mounted_faults(
     window: StrideWindow,
     *,
-    steady: SteadyMean,
+    mean: WindowMean,
     mounting: MountingArrays,
     mounted: np.ndarray,
     judged: np.ndarray,
@@ -103,7 +101,7 @@ def mounted_faults(
 
     Args:
         window: of raw signals.
-        steady: its means.
+        mean: its means.
         mounting: of the mounted sensors.
         mounted: (7,) bool.
         judged: (7,) bool, whose mean force is steady enough to be judged.
@@ -111,13 +109,13 @@ def mounted_faults(
     """
     chosen = np.flatnonzero(mounted)
     acceleration = window.mean_acceleration[chosen] - mounting.acceleration_bias_m_s2
-    bias = np.einsum('sij,sj->si', steady.rotation[chosen], mounting.acceleration_bias_m_s2)
-    size = np.linalg.norm(steady.force[chosen] - bias, axis=-1)
+    bias = np.einsum('sij,sj->si', mean.rotation[chosen], mounting.acceleration_bias_m_s2)
+    size = np.linalg.norm(mean.force[chosen] - bias, axis=-1)
     gain = size / GRAVITY / mounting.acceleration_gain
     rate = window.angular_rate.mean(0)[chosen] - mounting.gyro_bias_rad_s
-    mean = np.einsum('sij,sj->si', mounting.rotation, acceleration)
-    along = np.rad2deg(np.arctan2(mean[:, 0], mean[:, 2]))
-    aside = np.rad2deg(np.arctan2(mean[:, 1], np.hypot(mean[:, 0], mean[:, 2])))
+    pointing = np.einsum('sij,sj->si', mounting.rotation, acceleration)
+    along = np.rad2deg(np.arctan2(pointing[:, 0], pointing[:, 2]))
+    aside = np.rad2deg(np.arctan2(pointing[:, 1], np.hypot(pointing[:, 0], pointing[:, 2])))
     lateral = mounting.rotation[:, 1]
     bias = -np.einsum('sj,sj->s', lateral, rate)
     quiet = window.acceleration.std(0)[chosen].max(-1) < QUIET_FORCE

@@ -1,6 +1,7 @@
 """Run the heavy sums of the watch for faults in C, where the package was built with a compiler.
 
-`stride_window` and `joint_agreement` say what is right; without C they compute it, more slowly.
+`drift_free`, `stride_window` and `joint_agreement` say what is right; without C they compute it
+themselves, more slowly.
 """
 
 from __future__ import annotations
@@ -58,13 +59,13 @@ def watches_in_c() -> bool:
 
 
 def steady_mean(
-    *, angular_rate: np.ndarray, force: np.ndarray, period_s: float
+    *, angular_rate: np.ndarray, acceleration: np.ndarray, step_s: float
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return the mean force (S, 3) and rotation (S, 3, 3) of `stride_window.steady_mean`."""
-    rate, force = _doubles(angular_rate), _doubles(force)
+    """Return what `drift_free.steady_mean` does."""
+    rate, force = _doubles(angular_rate), _doubles(acceleration)
     count, sensors, _ = rate.shape
     mean, rotation = np.empty((sensors, 3)), np.empty((sensors, 3, 3))
-    _run('steady_mean', count, sensors, rate, force, period_s, mean, rotation)
+    _run('steady_mean', count, sensors, rate, force, step_s, mean, rotation)
     return mean, rotation
 
 

@@ -10,10 +10,10 @@ from functools import cached_property
 
 import numpy as np
 
+from sspinnpose_ros.core import native_watch
 from sspinnpose_ros.core.calibration_input import LEG_SENSORS
 from sspinnpose_ros.core.conventions import SENSORS
-from sspinnpose_ros.core import native_watch
-from sspinnpose_ros.core.drift_free import integrate_rate
+from sspinnpose_ros.core.drift_free import steady_mean
 from sspinnpose_ros.core.recent_frames import FrameSeries
 
 SHORTEST_STRIDE_S = 0.5
@@ -114,7 +114,7 @@ def stride_window(series: FrameSeries, *, period_s: float) -> StrideWindow | Non
 
 
 @dataclass(frozen=True, eq=False)
-class SteadyMean:
+class WindowMean:
     """Hold means over a window in axes that do not turn: those of its first sample.
 
     Attributes:
@@ -140,24 +140,19 @@ class SteadyMean:
         return spread
 
 
-def steady_mean(window: StrideWindow) -> SteadyMean:
+def window_mean(window: StrideWindow) -> WindowMean:
     """Return the mean specific force in axes that do not turn.
 
     Its size is gravity for a faultless sensor, whatever its mounting: over a whole stride a walker
     does not accelerate.
     """
-    if native_watch.watches_in_c():
-        force, rotation = native_watch.steady_mean(
-            angular_rate=window.angular_rate,
-            force=window.acceleration,
-            period_s=window.period_s,
-        )
-    else:
-        attitude = integrate_rate(window.angular_rate, window.period_s)
-        force = np.einsum('tsij,tsj->si', attitude, window.acceleration) / len(attitude)
-        rotation = attitude.mean(0)
+    force, rotation = steady_mean(
+        angular_rate=window.angular_rate,
+        acceleration=window.acceleration,
+        step_s=window.period_s,
+    )
     square = np.einsum('tsi,tsi->s', window.acceleration, window.acceleration)
-    return SteadyMean(force=force, rotation=rotation, square=square / len(window.acceleration))
+    return WindowMean(force=force, rotation=rotation, square=square / len(window.acceleration))
 
 
 def names(rows: np.ndarray | Sequence[int]) -> tuple[str, ...]:

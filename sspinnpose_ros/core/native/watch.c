@@ -1,5 +1,5 @@
 /*
- * The three heavy sums of the watch for faults, over one stride of all sensors.
+ * The heavy sums of the watch for faults, over one stride of all sensors.
  *
  * The Python functions named in the comments say what is computed and why; test/test_native_watch.py
  * holds both to each other. Units are SI. Arrays are of doubles, row after row; nothing is
@@ -36,11 +36,11 @@ static void cosine_and_sinc(double square, double *cosine, double *sinc)
 }
 
 /*
- * stride_window.steady_mean: rates and forces (count, sensors, 3) to the mean force (sensors, 3)
+ * drift_free.steady_mean: rates and forces (count, sensors, 3) to the mean force (sensors, 3)
  * and the mean rotation (sensors, 3, 3) in the axes of the first sample.
  */
 void sspinnpose_steady_mean(
-    int count, int sensors, const double *rate, const double *force, double period_s,
+    int count, int sensors, const double *rate, const double *force, double step_s,
     double *mean_force, double *mean_rotation)
 {
     int step = 3 * sensors;
@@ -52,7 +52,7 @@ void sspinnpose_steady_mean(
             if (row > 0) {
                 double half[3], square = 0.0, cosine, sinc;
                 for (int axis = 0; axis < 3; axis++) {
-                    half[axis] = 0.25 * (turning[axis] + turning[axis - step]) * period_s;
+                    half[axis] = 0.25 * (turning[axis] + turning[axis - step]) * step_s;
                     square += half[axis] * half[axis];
                 }
                 cosine_and_sinc(square, &cosine, &sinc);
