@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import tempfile
 import time
@@ -288,6 +289,7 @@ def _time_offline(estimator: Estimator, *, mounting: Mounting, seconds: float) -
             messages = sum(1 for _ in bag.samples())
             reading = time.perf_counter() - begin
         (folder / 'out').mkdir()
+        gc.freeze()  # as `sspinnpose estimate` does
         with open_imu_bag(folder / 'bag') as bag:
             summary = estimate_recording(
                 bag,

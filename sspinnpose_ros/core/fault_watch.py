@@ -258,10 +258,14 @@ class FaultWatch:
     ) -> Generator[None, None, Comparison | None]:
         """Compare with the kept stride that fits best, or keep this one."""
         best: Comparison | None = None
+        most = 0
         for reference in self._references:
-            one = compare_strides(reference, stride)
-            if one.comparable and (best is None or one.unchanged.sum() > best.unchanged.sum()):
-                best = one
+            # None fits better than one in which every sensor repeats its stride.
+            if most < len(SENSORS):
+                one = compare_strides(reference, stride)
+                unchanged = int(one.unchanged.sum())
+                if one.comparable and (best is None or unchanged > most):
+                    best, most = one, unchanged
             yield
         if best is not None:
             found += best.faults()

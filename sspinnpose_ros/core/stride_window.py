@@ -100,7 +100,7 @@ def stride_window(series: FrameSeries, *, period_s: float) -> StrideWindow | Non
         stride, steady = found, True
     chosen = slice(count - stride, count)
     present = series.present[chosen]
-    usable = present.mean(0) > WHOLE
+    usable = _whole(present)
     acceleration, rate = series.acceleration[chosen], series.angular_rate[chosen]
     if not present.all():
         acceleration, rate = _held(acceleration, present), _held(rate, present)
@@ -191,12 +191,12 @@ def _last_stride(series: FrameSeries, *, period_s: float) -> int:
     rate, present, largest = series.angular_rate, series.present, series.largest
     number = min(len(rate), round(NEEDED_S / period_s))
     step = max(1, round(0.02 / period_s))
-    usable = LEGS & (present[-number:].mean(0) > WHOLE)
+    usable = LEGS & _whole(present[-number:])
     if usable.sum() < FEWEST_LEG_SENSORS:
         return 0
     if not (largest[usable] < ABSURD).all():
         return 0
-    signal = rate[-number:, usable][::-step]  # newest first
+    signal = rate[-number:][::-step][:, usable]  # newest first
     tail = round(TAIL_S / period_s / step)
     stride = signal[: round(1.0 / period_s / step)]
     pace = np.sqrt((stride**2).sum(-1).mean(0))
@@ -214,6 +214,12 @@ def _last_stride(series: FrameSeries, *, period_s: float) -> int:
         return 0
     lag = int(dips[np.flatnonzero(cost[dips] < best + 0.1)[0]])
     return (first + lag) * step
+
+
+def _whole(present: np.ndarray) -> np.ndarray:
+    """Return (7,) which sensors are there nearly all the time, of (T, 7)."""
+    whole: np.ndarray = np.count_nonzero(present, axis=0) > WHOLE * len(present)
+    return whole
 
 
 def _held(values: np.ndarray, present: np.ndarray) -> np.ndarray:
