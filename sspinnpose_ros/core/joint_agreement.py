@@ -77,7 +77,15 @@ def arrangements() -> Iterator[Arrangement]:
 
 
 class JointAgreement:
-    """Compare how the segments of one wearer move their common joints during a stride."""
+    """Compare how the segments of one wearer move their common joints during a stride.
+
+    Attributes:
+        arrangements: those thought of.
+        stream_table: of `native_watch.STREAM`, what is asked of the sensors.
+        end_table: of `native_watch.END`, what two of which make a joint.
+        pair_table: (n, 2) numbers of the ends of each joint, as worn and arranged.
+
+    """
 
     def __init__(
         self,
@@ -136,9 +144,9 @@ class JointAgreement:
             gyro_bias_rad_s=mounting.gyro_bias_rad_s[rows],
             acceleration_bias_m_s2=mounting.acceleration_bias_m_s2[rows],
         )
-        self._stream_table = _arranged_streams(list(self._streams), mounting=of_streams)
-        self._end_table = np.array(self._ends, dtype=native_watch.END)
-        self._pair_table = np.array(self._pairs, dtype=np.intc)
+        self.stream_table = _arranged_streams(list(self._streams), mounting=of_streams)
+        self.end_table = np.array(self._ends, dtype=native_watch.END)
+        self.pair_table = np.array(self._pairs, dtype=np.intc)
 
     def ratios(
         self,
@@ -168,13 +176,13 @@ class JointAgreement:
         at, lever = sampled_motion(
             acceleration=acceleration,
             angular_rate=angular_rate,
-            streams=self._stream_table,
+            streams=self.stream_table,
             period_s=period_s,
         )
         yield
-        swing, apart = swings(at=at, lever=lever, ends=self._end_table, pairs=self._pair_table)
+        swing, apart = swings(at=at, lever=lever, ends=self.end_table, pairs=self.pair_table)
         yield
-        own = np.sqrt((swing[self._pair_table] ** 2).sum(-1) + 1e-9)
+        own = np.sqrt((swing[self.pair_table] ** 2).sum(-1) + 1e-9)
         told = known[self._needed].all(-1)
         case, worn, arranged = self._cases.T
         seen = told[worn] & told[arranged]

@@ -44,11 +44,15 @@ _ARGUMENTS = {
 @lru_cache(maxsize=1)
 def _code() -> ctypes.PyDLL | None:
     found = library()
+    if found is None:
+        return None
     try:
+        if ctypes.c_size_t.in_dll(found, 'sspinnpose_stream_size').value != STREAM.itemsize:
+            return None
         for name, kinds in _ARGUMENTS.items():
             function = getattr(found, f'sspinnpose_{name}')
             function.argtypes, function.restype = kinds, None
-    except AttributeError:
+    except (AttributeError, ValueError):
         return None
     return found
 

@@ -7,6 +7,7 @@
  */
 
 #include <math.h>
+#include <stddef.h>
 
 static const double SMALL_SQUARE = 0.0625; /* of an angle whose series below are exact */
 
@@ -116,7 +117,7 @@ struct stream {
     double force_bias[3], rate_bias[3];
 };
 
-const unsigned long sspinnpose_stream_size = sizeof(struct stream);
+const size_t sspinnpose_stream_size = sizeof(struct stream);
 
 static double along(const double *axis, const double *reading, const double *bias)
 {
