@@ -1,3 +1,5 @@
+# Copyright 2026 The sspinnpose_ros authors
+# SPDX-License-Identifier: Apache-2.0
 """Print how long frames take where Python collects garbage, and where the node does.
 
 In turn, in one process with the node's packages loaded: as Python does it, whenever some hundred

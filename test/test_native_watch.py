@@ -1,3 +1,5 @@
+# Copyright 2026 The sspinnpose_ros authors
+# SPDX-License-Identifier: Apache-2.0
 """Hold the sums of the watch for faults in C against the functions in Python."""
 
 from __future__ import annotations

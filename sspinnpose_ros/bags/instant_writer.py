@@ -1,3 +1,5 @@
+# Copyright 2026 The sspinnpose_ros authors
+# SPDX-License-Identifier: Apache-2.0
 """Write messages that belong to one instant into an mcap recording at once.
 
 rosbags takes messages one by one, which costs more than all that is in them. It has no other call,

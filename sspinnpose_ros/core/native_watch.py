@@ -1,3 +1,5 @@
+# Copyright 2026 The sspinnpose_ros authors
+# SPDX-License-Identifier: Apache-2.0
 """Run the heavy sums of the watch for faults in C, where the package was built with a compiler.
 
 `drift_free`, `stride_window` and `joint_agreement` say what is right; without C they compute it

@@ -1,3 +1,5 @@
+# Copyright 2026 The sspinnpose_ros authors
+# SPDX-License-Identifier: Apache-2.0
 """Look for garbage between messages, and never while an estimate is under way."""
 
 from __future__ import annotations

@@ -1,3 +1,5 @@
+/* Copyright 2026 The sspinnpose_ros authors */
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The heavy sums of the watch for faults, over one stride of all sensors.
  *
