@@ -55,7 +55,7 @@ def unit_faults(window: StrideWindow, *, mean: WindowMean, judged: np.ndarray) -
 
     """
     faults = []
-    fastest = np.percentile(window.speed, 99.0, axis=0)
+    fastest = _nearly_largest(window.speed)
     turning = np.sqrt((window.speed**2).mean(0))
     reading = np.linalg.norm(window.mean_acceleration, axis=-1)
     force, spread = mean.size, mean.spread
@@ -71,6 +71,16 @@ def unit_faults(window: StrideWindow, *, mean: WindowMean, judged: np.ndarray) -
         if fault is not None:
             faults.append(fault)
     return faults
+
+
+def _nearly_largest(values: np.ndarray) -> np.ndarray:
+    """Return the 99th percentile over the first axis, as `numpy.percentile` does more slowly."""
+    rank = 0.99 * (len(values) - 1)
+    below = int(rank)
+    above = min(below + 1, len(values) - 1)
+    ordered = np.partition(values, (below, above), axis=0)
+    nearly: np.ndarray = ordered[below] + (rank - below) * (ordered[above] - ordered[below])
+    return nearly
 
 
 def reads_gravity(window: StrideWindow, *, force: np.ndarray, gain: np.ndarray) -> np.ndarray:

@@ -9,6 +9,8 @@ the sensor: it was turned, or misreads. No mounting and no network is needed.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
+from statistics import median
 
 import numpy as np
 
@@ -56,6 +58,18 @@ class Stride:
     signal: np.ndarray
     usable: np.ndarray
 
+    @cached_property
+    def rate_size(self) -> np.ndarray:
+        """Size (7,) of the rates, never zero."""
+        rate = self.signal[..., 3:]
+        size: np.ndarray = np.sqrt(np.einsum('tsi,tsi->s', rate, rate)) + 1e-9
+        return size
+
+    @cached_property
+    def rate_spectrum(self) -> np.ndarray:
+        """Fourier series (PHASES / 2 + 1, 7, 3) of the rates."""
+        return np.fft.rfft(self.signal[..., 3:], axis=0)
+
 
 @dataclass(frozen=True, eq=False)
 class Comparison:
@@ -83,9 +97,9 @@ class Comparison:
 
         A bias leaves them as they are.
         """
-        moved = best_rotation(
-            *(_samples(signal - _mean_force(signal)) for signal in (self.before, self.after))
-        )
+        before, after = (each - _mean_force(each) for each in (self.before, self.after))
+        crossed = np.einsum('tsi,tsj->sij', before, after)
+        moved = best_rotation(crossed[:, :3, :3] + crossed[:, 3:, 3:])
         return np.where(np.isfinite(self.alike), _angle_deg(moved), np.nan)
 
     @property
@@ -170,21 +184,19 @@ def stride_of(window: StrideWindow) -> Stride:
 def compare_strides(before: Stride, after: Stride) -> Comparison:
     """Compare two strides sensor by sensor, at the phase at which most sensors agree best."""
     usable = before.usable & after.usable
-    rate_before, rate_after = before.signal[..., 3:], after.signal[..., 3:]
-    size_before = np.sqrt((rate_before**2).sum((0, 2))) + 1e-9
-    size_after = np.sqrt((rate_after**2).sum((0, 2))) + 1e-9
-    shared = np.fft.rfft(rate_before, axis=0).conj() * np.fft.rfft(rate_after, axis=0)
-    agreement = np.fft.irfft(shared.sum(-1), PHASES, axis=0) / (size_before * size_after)
+    size = before.rate_size * after.rate_size
+    shared = before.rate_spectrum.conj() * after.rate_spectrum
+    agreement = np.fft.irfft(shared.sum(-1), PHASES, axis=0) / size
     best = np.sort(np.where(usable, agreement, -1.0), axis=1)[:, -4:].sum(1)
-    later = np.roll(after.signal, -int(np.argmax(best)), axis=0)
-    first = _samples(before.signal)
-    second = _samples(later)
-    turn = best_rotation(first, second)
-    turned_back = np.einsum('sij,tsj->tsi', turn, rate_before)
-    alike = (turned_back * later[..., 3:]).sum((0, 2)) / (size_before * size_after)
-    factor = size_after / size_before
+    phase = int(np.argmax(best))
+    later = np.concatenate([after.signal[phase:], after.signal[:phase]])
+    crossed = np.einsum('tsi,tsj->sij', before.signal, later)
+    force, rate = crossed[:, :3, :3], crossed[:, 3:, 3:]
+    turn = best_rotation(force + rate)
+    alike = np.einsum('sji,sij->s', turn, rate) / size
+    factor = after.rate_size / before.rate_size
     unknown = np.where(usable, 0.0, np.nan)
-    pace = float(np.median(factor[usable])) if usable.any() else float('nan')
+    pace = median(factor[usable].tolist()) if usable.any() else float('nan')
     return Comparison(
         turned_deg=_angle_deg(turn) + unknown,
         rate_factor=factor / pace + unknown,
@@ -195,18 +207,16 @@ def compare_strides(before: Stride, after: Stride) -> Comparison:
     )
 
 
-def best_rotation(first: np.ndarray, second: np.ndarray) -> np.ndarray:
-    """Return rotations (S, 3, 3) that take vectors (S, n, 3) nearest to others (Kabsch, 1976)."""
-    u, _, v = np.linalg.svd(np.einsum('sni,snj->sij', first, second))
+def best_rotation(crossed: np.ndarray) -> np.ndarray:
+    """Return rotations (S, 3, 3) that take vectors nearest to others (Kabsch, 1976).
+
+    `crossed` (S, 3, 3) sums the products of each vector, rows, with the other one, columns.
+    """
+    u, _, v = np.linalg.svd(crossed)
     sign = np.sign(np.linalg.det(u @ v))
-    flip = np.stack([np.ones_like(sign), np.ones_like(sign), sign], axis=-1)
-    rotation: np.ndarray = np.einsum('sji,sj,skj->sik', v, flip, u)
+    v[:, 2] *= sign[:, None]
+    rotation: np.ndarray = (u @ v).swapaxes(-1, -2)
     return rotation
-
-
-def _samples(signal: np.ndarray) -> np.ndarray:
-    stacked: np.ndarray = np.concatenate([signal[..., :3], signal[..., 3:]]).swapaxes(0, 1)
-    return stacked
 
 
 def _mean_force(signal: np.ndarray) -> np.ndarray:

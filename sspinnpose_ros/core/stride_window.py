@@ -4,9 +4,11 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from statistics import median
 
 import numpy as np
 
@@ -199,8 +201,8 @@ def _last_stride(series: FrameSeries, *, period_s: float) -> int:
     signal = rate[-number:][::-step][:, usable]  # newest first
     tail = round(TAIL_S / period_s / step)
     stride = signal[: round(1.0 / period_s / step)]
-    pace = np.sqrt((stride**2).sum(-1).mean(0))
-    if np.median(pace) < MOVING_RAD_S:
+    square = np.einsum('tsi,tsi->s', stride, stride) / len(stride)
+    if math.sqrt(median(square.tolist())) < MOVING_RAD_S:
         return 0
     cost = unlikeness(signal, tail=tail)
     first = round(SHORTEST_STRIDE_S / period_s / step)
