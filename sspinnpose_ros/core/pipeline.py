@@ -130,7 +130,8 @@ class Pipeline:
 
     def drain(self, *, now_s: float) -> list[Outcome]:
         """Return what came of the frames that are due, oldest first."""
-        return [self._advance(frame) for frame in self.synchronizer.drain(now_s=now_s)]
+        frames = self.synchronizer.drain(now_s=now_s)
+        return [self._advance(frame) for frame in frames] if frames else []
 
     def flush(self) -> list[Outcome]:
         """Return what came of the last frames of a recording."""

@@ -315,13 +315,15 @@ class Synchronizer:
         sample = np.array(sample, dtype=np.float64)
         if stream.arrivals is not None:
             stamp_s = stream.arrivals.stamp(arrival_s)
-        stamp_s = self.corrected_stamp(sensor=sensor, stamp_s=stamp_s)
+        stamp_s += self._offset[sensor]
         if not (abs(stamp_s) <= LARGEST_STAMP_S and _is_measured(sample.tolist())):
             counts.not_finite += 1
             return
         if arrival_s < self._last_arrival - self.config.max_jump_s:
             self.reset(f'the clock went back by {self._last_arrival - arrival_s:.3g} s')
-        self._note_now(arrival_s)
+        if arrival_s < self._last_arrival:
+            self._wait_anew(arrival_s)
+        self._last_arrival = arrival_s
         values = sample.tobytes()
         if values == stream.last_values:
             counts.duplicate += 1
@@ -341,7 +343,9 @@ class Synchronizer:
 
     def drain(self, *, now_s: float) -> list[Frame]:
         """Return the frames that are complete or have waited long enough, oldest first."""
-        self._note_now(now_s)
+        if now_s < self._last_arrival:
+            self._wait_anew(now_s)
+        self._last_arrival = now_s
         held = self._held
         if held is not None and now_s < held.due and held.stream.is_behind(held.reached):
             return []
@@ -351,14 +355,12 @@ class Synchronizer:
         """Return what two sensors have reached without waiting, at the end of a recording."""
         return self._read(math.inf)
 
-    def _note_now(self, now: float) -> None:
-        """Begin to wait anew where the clock went back, lest frames wait for it to come again."""
-        if now < self._last_arrival:
-            self._held = None
-            for lead in (self._lead, self._second):
-                for index, (stamp, arrival) in enumerate(lead):
-                    lead[index] = (stamp, min(arrival, now))
-        self._last_arrival = now
+    def _wait_anew(self, now: float) -> None:
+        """Let no frame wait for the clock to come again to where it was before it went back."""
+        self._held = None
+        for lead in (self._lead, self._second):
+            for index, (stamp, arrival) in enumerate(lead):
+                lead[index] = (stamp, min(arrival, now))
 
     def _is_stranger(self, stamp: float) -> bool:
         if not self._lead:
