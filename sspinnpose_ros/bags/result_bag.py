@@ -195,9 +195,9 @@ class ResultBag:
         self, estimates: Sequence[Estimate], totals: Sequence[Outcome], *, stamp_ns: np.ndarray
     ) -> list[tuple[Connection, np.ndarray]]:
         """Return the (n, bytes) messages of each topic, in the order in which they are written."""
-        q, qd = np.stack([e.q for e in estimates]), np.stack([e.qd for e in estimates])
-        effort = np.stack([e.effort for e in estimates])
-        wrench = np.stack([e.sole_wrench for e in estimates])
+        q, qd = np.array([e.q for e in estimates]), np.array([e.qd for e in estimates])
+        effort = np.array([e.effort for e in estimates])
+        wrench = np.array([e.sole_wrench for e in estimates])
         y, w = half_turns(q)
         filled = [
             (
@@ -214,9 +214,9 @@ class ResultBag:
             (self._tf, self._tf_template, np.concatenate([q[:, :2], y, w], -1)),
         ]
         if self._sigmas:
-            angle = np.stack([e.angle_sigma for e in estimates])
-            moment = np.stack([e.effort_sigma for e in estimates])
-            force = np.stack([e.ground_force_sigma for e in estimates])
+            angle = np.array([e.angle_sigma for e in estimates])
+            moment = np.array([e.effort_sigma for e in estimates])
+            force = np.array([e.ground_force_sigma for e in estimates])
             joints, *feet = self._sigmas
             filled.append((joints, self._sigma_template, np.concatenate([angle, moment], -1)))
             for side, connection in enumerate(feet):
