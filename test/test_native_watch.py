@@ -15,9 +15,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sspinnpose_ros.core import native_step, native_watch
-from sspinnpose_ros.core.drift_free import steady_mean
+from sspinnpose_ros.core.drift_free import cross_matrix, steady_mean
 from sspinnpose_ros.core.joint_agreement import JointAgreement, sampled_motion, swings
 from sspinnpose_ros.core.mounting import MountingArrays
+from sspinnpose_ros.core.stride_comparison import compared, phases
 from sspinnpose_ros.core.stride_window import unlikeness
 
 SOURCE = Path(native_step.__file__).parent / 'native' / 'watch.c'
@@ -133,6 +134,57 @@ def test_motion_of_joints_agrees(seed: int, speed: float) -> None:
         ),
         size=size,
     )
+
+
+@needs_native
+@settings(max_examples=100, deadline=None)
+@seeds
+def test_strides_on_phases_agree(seed: int, speed: float) -> None:
+    rng = np.random.default_rng(seed)
+    count = int(rng.integers(40, 400))
+    force, rate = 10.0 * rng.normal(size=(count, 7, 3)), random_walk(rng, count=count, speed=speed)
+    require_alike(lambda: phases(acceleration=force, angular_rate=rate), size=10.0 + speed)
+
+
+@needs_native
+@settings(max_examples=150, deadline=None)
+@seeds
+def test_comparisons_of_strides_agree(seed: int, speed: float) -> None:
+    rng = np.random.default_rng(seed)
+    before = phases(
+        acceleration=10.0 * rng.normal(size=(110, 7, 3)),
+        angular_rate=random_walk(rng, count=110, speed=speed),
+    )
+    turned = np.linalg.qr(rng.normal(size=(7, 3, 3)))[0]
+    after = np.einsum('sij,tskj->tski', turned, before.reshape(len(before), 7, 2, 3))
+    after = after.reshape(before.shape) + rng.normal(scale=rng.choice([0.0, 0.3, 3.0]))
+    after = np.roll(after, int(rng.integers(len(before))), axis=0)
+    usable = rng.random(7) < rng.choice([0.0, 0.6, 1.0])
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(native_step.SWITCH, '0')
+        phase, *plain = compared(before, after, usable=usable)
+    found, *native = compared(before, after, usable=usable)
+    assert found == phase
+    moving = np.abs(before[..., 3:]).max((0, 2)) > 0.0
+    for one, other in zip(native, plain, strict=True):
+        # The arc cosine of 1 less rounding is no better than this.
+        np.testing.assert_allclose(one[moving], other[moving], rtol=1e-7, atol=1e-6)
+
+
+@needs_native
+def test_a_turn_is_found_whatever_it_is() -> None:
+    rng = np.random.default_rng(3)
+    before = rng.normal(size=(40, 7, 6))
+    for angle in (0.0, 1e-4, 1.0, np.pi - 1e-4, np.pi):
+        axis = rng.normal(size=(7, 3))
+        axis /= np.linalg.norm(axis, axis=-1, keepdims=True)
+        cross = cross_matrix(axis)
+        turn = np.eye(3) + np.sin(angle) * cross + (1.0 - np.cos(angle)) * cross @ cross
+        after = np.einsum('sij,tskj->tski', turn, before.reshape(40, 7, 2, 3)).reshape(40, 7, 6)
+        # Where both are in phase no other shift agrees as well.
+        _, turned, alike, factor = compared(before, after, usable=np.zeros(7, bool))
+        np.testing.assert_allclose(turned, angle, atol=1e-9)
+        np.testing.assert_allclose((alike, factor), 1.0, atol=1e-9)
 
 
 def test_a_library_without_these_sums_is_not_used(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -39,6 +39,8 @@ _ARGUMENTS = {
         *(_INT, _INT, _ARRAY, _ARRAY, _INT, _ARRAY, _DOUBLE, _INT, _INT),
         *(_ARRAY, _ARRAY, _ARRAY),
     ],
+    'phases': [_INT, _INT, _ARRAY, _ARRAY, _DOUBLE, _INT, _ARRAY],
+    'compare': [_INT, _INT, _ARRAY, _ARRAY, _ARRAY, _ARRAY, _ARRAY, _ARRAY],
     'swings': [_INT, _ARRAY, _ARRAY, _INT, _ARRAY, _INT, _ARRAY, _ARRAY, _ARRAY, _ARRAY],
 }
 
@@ -53,7 +55,7 @@ def _code() -> ctypes.PyDLL | None:
             return None
         for name, kinds in _ARGUMENTS.items():
             function = getattr(found, f'sspinnpose_{name}')
-            function.argtypes, function.restype = kinds, None
+            function.argtypes, function.restype = kinds, _INT if name == 'compare' else None
     except (AttributeError, ValueError):
         return None
     return found
@@ -116,10 +118,35 @@ def swings(
     return swing, apart
 
 
+def phases(
+    *, acceleration: np.ndarray, angular_rate: np.ndarray, unit: float, number: int
+) -> np.ndarray:
+    """Return the signal of `stride_comparison.stride_of`."""
+    force, rate = _doubles(acceleration), _doubles(angular_rate)
+    count, sensors, _ = force.shape
+    signal = np.empty((number, sensors, 6))
+    _run('phases', count, sensors, force, rate, unit, number, signal)
+    return signal
+
+
+def compare(
+    before: np.ndarray, after: np.ndarray, *, usable: np.ndarray
+) -> tuple[int, np.ndarray, np.ndarray, np.ndarray]:
+    """Return what `stride_comparison.compared` does."""
+    number, sensors, _ = before.shape
+    found = np.empty((3, sensors))
+    given = (_doubles(before), _doubles(after), _doubles(usable))
+    later = _run('compare', number, sensors, *given, *found)
+    return int(later or 0), *found
+
+
 def _doubles(values: np.ndarray) -> np.ndarray:
     return np.ascontiguousarray(values, dtype=np.float64)
 
 
-def _run(name: str, *arguments: np.ndarray | float) -> None:
+def _run(name: str, *arguments: np.ndarray | float) -> int | None:
     function = getattr(_code(), f'sspinnpose_{name}')
-    function(*(a.ctypes.data if isinstance(a, np.ndarray) else a for a in arguments))
+    result: int | None = function(
+        *(a.ctypes.data if isinstance(a, np.ndarray) else a for a in arguments)
+    )
+    return result

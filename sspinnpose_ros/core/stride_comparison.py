@@ -9,11 +9,11 @@ the sensor: it was turned, or misreads. No mounting and no network is needed.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
 from statistics import median
 
 import numpy as np
 
+from sspinnpose_ros.core import native_watch
 from sspinnpose_ros.core.conventions import SENSORS
 from sspinnpose_ros.core.fault import Fault, FaultKind
 from sspinnpose_ros.core.stride_window import StrideWindow
@@ -58,18 +58,6 @@ class Stride:
     signal: np.ndarray
     usable: np.ndarray
 
-    @cached_property
-    def rate_size(self) -> np.ndarray:
-        """Size (7,) of the rates, never zero."""
-        rate = self.signal[..., 3:]
-        size: np.ndarray = np.sqrt(np.einsum('tsi,tsi->s', rate, rate)) + 1e-9
-        return size
-
-    @cached_property
-    def rate_spectrum(self) -> np.ndarray:
-        """Fourier series (PHASES / 2 + 1, 7, 3) of the rates."""
-        return np.fft.rfft(self.signal[..., 3:], axis=0)
-
 
 @dataclass(frozen=True, eq=False)
 class Comparison:
@@ -81,7 +69,8 @@ class Comparison:
         alike: (7,) correlation of its rates with the earlier ones, once turned back.
         pace: size of all rates against before.
         before: (PHASES, 7, 6) the earlier stride.
-        after: (PHASES, 7, 6) the later one, in its phase.
+        after: (PHASES, 7, 6) the later one.
+        phase: at which the later one agrees with the start of the earlier one.
 
     """
 
@@ -91,16 +80,18 @@ class Comparison:
     pace: float
     before: np.ndarray
     after: np.ndarray
+    phase: int
 
     def moved_turn_deg(self) -> np.ndarray:
         """Return `turned_deg` from the changes of force and rate alone.
 
         A bias leaves them as they are.
         """
-        before, after = (each - _mean_force(each) for each in (self.before, self.after))
+        later = np.roll(self.after, -self.phase, axis=0)
+        before, after = (each - _mean_force(each) for each in (self.before, later))
         crossed = np.einsum('tsi,tsj->sij', before, after)
         moved = best_rotation(crossed[:, :3, :3] + crossed[:, 3:, 3:])
-        return np.where(np.isfinite(self.alike), _angle_deg(moved), np.nan)
+        return np.where(np.isfinite(self.alike), np.rad2deg(_angle(moved)), np.nan)
 
     @property
     def unchanged(self) -> np.ndarray:
@@ -170,41 +161,78 @@ class Comparison:
 
 def stride_of(window: StrideWindow) -> Stride:
     """Bring a steady window onto fixed phases."""
-    count = len(window.acceleration)
-    signal = np.concatenate([window.acceleration / FORCE_UNIT, window.angular_rate], axis=-1)
-    # Circular means over a fortieth of the stride or more, taken at the phases.
+    return Stride(
+        signal=phases(acceleration=window.acceleration, angular_rate=window.angular_rate),
+        usable=window.usable.copy(),
+    )
+
+
+def phases(*, acceleration: np.ndarray, angular_rate: np.ndarray) -> np.ndarray:
+    """Return circular means of (P, 7, 3) signals over a fortieth of the stride or more.
+
+    They are (PHASES, 7, 6), force in `FORCE_UNIT` and rate, taken at the phases.
+    """
+    if native_watch.watches_in_c():
+        return native_watch.phases(
+            acceleration=acceleration, angular_rate=angular_rate, unit=FORCE_UNIT, number=PHASES
+        )
+    count = len(acceleration)
+    signal = np.concatenate([acceleration / FORCE_UNIT, angular_rate], axis=-1)
     width = max(1, round(count / PHASES)) | 1
     total = np.cumsum(np.concatenate([signal[-width:], signal, signal[:width]]), axis=0)
     centre = np.round(np.arange(PHASES) * count / PHASES).astype(np.int64) + width
     half = width // 2
-    mean = (total[centre + half] - total[centre - half - 1]) / width
-    return Stride(signal=mean, usable=window.usable.copy())
+    mean: np.ndarray = (total[centre + half] - total[centre - half - 1]) / width
+    return mean
 
 
 def compare_strides(before: Stride, after: Stride) -> Comparison:
     """Compare two strides sensor by sensor, at the phase at which most sensors agree best."""
     usable = before.usable & after.usable
-    size = before.rate_size * after.rate_size
-    shared = before.rate_spectrum.conj() * after.rate_spectrum
-    agreement = np.fft.irfft(shared.sum(-1), PHASES, axis=0) / size
-    best = np.sort(np.where(usable, agreement, -1.0), axis=1)[:, -4:].sum(1)
-    phase = int(np.argmax(best))
-    later = np.concatenate([after.signal[phase:], after.signal[:phase]])
-    crossed = np.einsum('tsi,tsj->sij', before.signal, later)
-    force, rate = crossed[:, :3, :3], crossed[:, 3:, 3:]
-    turn = best_rotation(force + rate)
-    alike = np.einsum('sji,sij->s', turn, rate) / size
-    factor = after.rate_size / before.rate_size
+    phase, turned, alike, factor = compared(before.signal, after.signal, usable=usable)
     unknown = np.where(usable, 0.0, np.nan)
     pace = median(factor[usable].tolist()) if usable.any() else float('nan')
     return Comparison(
-        turned_deg=_angle_deg(turn) + unknown,
+        turned_deg=np.rad2deg(turned) + unknown,
         rate_factor=factor / pace + unknown,
         alike=alike + unknown,
         pace=pace,
         before=before.signal,
-        after=later,
+        after=after.signal,
+        phase=phase,
     )
+
+
+def compared(
+    before: np.ndarray, after: np.ndarray, *, usable: np.ndarray
+) -> tuple[int, np.ndarray, np.ndarray, np.ndarray]:
+    """Compare the signals of two strides, of which not usable sensors count as unlike.
+
+    Args:
+        before: (PHASES, 7, 6) as `Stride.signal`.
+        after: (PHASES, 7, 6) the same.
+        usable: (7,) bool.
+
+    Returns:
+        By how many phases `after` is later; and for each sensor the angle by which it seems
+        turned, rad, the correlation of its rates once turned back, and their size against before.
+
+    """
+    if native_watch.watches_in_c():
+        return native_watch.compare(before, after, usable=usable)
+    rate_before, rate_after = before[..., 3:], after[..., 3:]
+    size_before = np.sqrt((rate_before**2).sum((0, 2))) + 1e-9
+    size_after = np.sqrt((rate_after**2).sum((0, 2))) + 1e-9
+    size = size_before * size_after
+    shared = np.fft.rfft(rate_before, axis=0).conj() * np.fft.rfft(rate_after, axis=0)
+    agreement = np.fft.irfft(shared.sum(-1), len(before), axis=0) / size
+    best = np.sort(np.where(usable, agreement, -1.0), axis=1)[:, -4:].sum(1)
+    phase = int(np.argmax(best))
+    crossed = np.einsum('tsi,tsj->sij', before, np.roll(after, -phase, axis=0))
+    rate = crossed[:, 3:, 3:]
+    turn = best_rotation(crossed[:, :3, :3] + rate)
+    alike = np.einsum('sji,sij->s', turn, rate) / size
+    return phase, _angle(turn), alike, size_after / size_before
 
 
 def best_rotation(crossed: np.ndarray) -> np.ndarray:
@@ -224,7 +252,7 @@ def _mean_force(signal: np.ndarray) -> np.ndarray:
     return mean
 
 
-def _angle_deg(rotation: np.ndarray) -> np.ndarray:
+def _angle(rotation: np.ndarray) -> np.ndarray:
     cosine = 0.5 * (np.trace(rotation, axis1=-2, axis2=-1) - 1.0)
-    angle: np.ndarray = np.rad2deg(np.arccos(np.clip(cosine, -1.0, 1.0)))
+    angle: np.ndarray = np.arccos(np.clip(cosine, -1.0, 1.0))
     return angle

@@ -232,3 +232,178 @@ void sspinnpose_swings(
         apart[number] = sqrt(square / samples);
     }
 }
+
+enum { CHANNELS = 6, MOST_SENSORS = 16 };
+
+/*
+ * stride_comparison.stride_of: forces and rates (count, sensors, 3) of one stride to their means
+ * (phases, sensors, 6) about equal phases; forces are divided by `unit`.
+ */
+void sspinnpose_phases(
+    int count, int sensors, const double *force, const double *rate, double unit, int phases,
+    double *signal)
+{
+    int width = (int)nearbyint((double)count / phases);
+    int half = ((width < 1 ? 1 : width) | 1) / 2;
+    int columns = 3 * sensors;
+    for (int phase = 0; phase < phases; phase++) {
+        int centre = (int)nearbyint((double)phase * count / phases);
+        double *out = signal + phase * sensors * CHANNELS;
+        for (int each = 0; each < sensors * CHANNELS; each++)
+            out[each] = 0.0;
+        for (int near = centre - half; near <= centre + half; near++) {
+            int row = near < 0 ? near + count : near >= count ? near - count : near;
+            for (int each = 0; each < columns; each++) {
+                double *of = out + each / 3 * CHANNELS + each % 3;
+                of[0] += force[row * columns + each] / unit;
+                of[3] += rate[row * columns + each];
+            }
+        }
+        for (int each = 0; each < sensors * CHANNELS; each++)
+            out[each] /= 2 * half + 1;
+    }
+}
+
+/*
+ * The quaternion of the rotation that takes vectors nearest to others, of the sums of their
+ * products (rows: the vectors): the eigenvector of Horn (1987), by Jacobi's rotations.
+ */
+static void nearest_rotation(double sums[3][3], double *quaternion)
+{
+    double a[4][4] = {
+        {sums[0][0] + sums[1][1] + sums[2][2], sums[1][2] - sums[2][1], sums[2][0] - sums[0][2],
+         sums[0][1] - sums[1][0]},
+        {0.0, sums[0][0] - sums[1][1] - sums[2][2], sums[0][1] + sums[1][0],
+         sums[2][0] + sums[0][2]},
+        {0.0, 0.0, -sums[0][0] + sums[1][1] - sums[2][2], sums[1][2] + sums[2][1]},
+        {0.0, 0.0, 0.0, -sums[0][0] - sums[1][1] + sums[2][2]},
+    };
+    double vectors[4][4] = {{1.0, 0.0, 0.0, 0.0}, {0.0, 1.0, 0.0, 0.0}, {0.0, 0.0, 1.0, 0.0},
+                            {0.0, 0.0, 0.0, 1.0}};
+    for (int row = 0; row < 4; row++)
+        for (int column = 0; column < row; column++)
+            a[row][column] = a[column][row];
+    for (int sweep = 0; sweep < 30; sweep++) {
+        double outside = 0.0, inside = 0.0;
+        for (int row = 0; row < 4; row++) {
+            inside += a[row][row] * a[row][row];
+            for (int column = row + 1; column < 4; column++)
+                outside += a[row][column] * a[row][column];
+        }
+        if (!(outside > 1e-30 * inside))
+            break;
+        for (int p = 0; p < 3; p++) {
+            for (int q = p + 1; q < 4; q++) {
+                if (a[p][q] == 0.0)
+                    continue;
+                double ratio = (a[q][q] - a[p][p]) / (2.0 * a[p][q]);
+                double t = (ratio < 0.0 ? -1.0 : 1.0) / (fabs(ratio) + sqrt(ratio * ratio + 1.0));
+                double c = 1.0 / sqrt(t * t + 1.0), n = t * c;
+                for (int k = 0; k < 4; k++) {
+                    double one = a[k][p], other = a[k][q];
+                    a[k][p] = c * one - n * other;
+                    a[k][q] = n * one + c * other;
+                }
+                for (int k = 0; k < 4; k++) {
+                    double one = a[p][k], other = a[q][k];
+                    a[p][k] = c * one - n * other;
+                    a[q][k] = n * one + c * other;
+                    one = vectors[k][p], other = vectors[k][q];
+                    vectors[k][p] = c * one - n * other;
+                    vectors[k][q] = n * one + c * other;
+                }
+            }
+        }
+    }
+    int best = 0;
+    for (int each = 1; each < 4; each++)
+        if (a[each][each] > a[best][best])
+            best = each;
+    for (int k = 0; k < 4; k++)
+        quaternion[k] = vectors[k][best];
+}
+
+/* The sum of the four largest of some values, which it puts in order. */
+static double sum_of_largest(int count, double *values)
+{
+    double sum = 0.0;
+    for (int place = 0; place < 4 && place < count; place++) {
+        for (int each = place + 1; each < count; each++) {
+            if (values[each] > values[place]) {
+                double larger = values[each];
+                values[each] = values[place];
+                values[place] = larger;
+            }
+        }
+        sum += values[place];
+    }
+    return sum;
+}
+
+/*
+ * stride_comparison.compare_strides: two strides (phases, sensors, 6), of which the sensors that
+ * are not usable count as unlike, to how many phases the second is later, the angle by which each
+ * sensor is turned, and how alike its rates are once turned back and how large against before. At
+ * most MOST_SENSORS.
+ */
+int sspinnpose_compare(
+    int phases, int sensors, const double *before, const double *after, const double *usable,
+    double *turned, double *alike, double *factor)
+{
+    double size[MOST_SENSORS], sums[MOST_SENSORS], highest = 0.0;
+    int row = sensors * CHANNELS, later = 0;
+    for (int s = 0; s < sensors; s++) {
+        double first = 0.0, second = 0.0;
+        for (int each = s * CHANNELS + 3; each < phases * row; each += row) {
+            for (int axis = 0; axis < 3; axis++) {
+                first += before[each + axis] * before[each + axis];
+                second += after[each + axis] * after[each + axis];
+            }
+        }
+        first = sqrt(first) + 1e-9;
+        second = sqrt(second) + 1e-9;
+        size[s] = first * second;
+        factor[s] = second / first;
+    }
+    for (int lag = 0; lag < phases; lag++) {
+        for (int s = 0; s < sensors; s++)
+            sums[s] = 0.0;
+        for (int phase = 0; phase < phases; phase++) {
+            int other = phase + lag < phases ? phase + lag : phase + lag - phases;
+            const double *one = before + phase * row + 3, *two = after + other * row + 3;
+            for (int s = 0; s < sensors; s++, one += CHANNELS, two += CHANNELS)
+                sums[s] += one[0] * two[0] + one[1] * two[1] + one[2] * two[2];
+        }
+        for (int s = 0; s < sensors; s++)
+            sums[s] = usable[s] != 0.0 ? sums[s] / size[s] : -1.0;
+        double agreement = sum_of_largest(sensors, sums);
+        if (lag == 0 || agreement > highest) {
+            highest = agreement;
+            later = lag;
+        }
+    }
+    for (int s = 0; s < sensors; s++) {
+        double whole[3][3] = {{0.0}}, rates[3][3] = {{0.0}}, q[4];
+        for (int phase = 0; phase < phases; phase++) {
+            int other = phase + later < phases ? phase + later : phase + later - phases;
+            const double *one = before + phase * row + s * CHANNELS;
+            const double *two = after + other * row + s * CHANNELS;
+            for (int i = 0; i < 3; i++) {
+                for (int j = 0; j < 3; j++) {
+                    rates[i][j] += one[3 + i] * two[3 + j];
+                    whole[i][j] += one[i] * two[j] + one[3 + i] * two[3 + j];
+                }
+            }
+        }
+        nearest_rotation(whole, q);
+        double w = q[0], x = q[1], y = q[2], z = q[3];
+        turned[s] = 2.0 * atan2(sqrt(x * x + y * y + z * z), fabs(w));
+        alike[s] = (rates[0][0] * (1.0 - 2.0 * (y * y + z * z))
+            + rates[1][0] * 2.0 * (x * y - w * z) + rates[2][0] * 2.0 * (x * z + w * y)
+            + rates[0][1] * 2.0 * (x * y + w * z) + rates[1][1] * (1.0 - 2.0 * (x * x + z * z))
+            + rates[2][1] * 2.0 * (y * z - w * x) + rates[0][2] * 2.0 * (x * z - w * y)
+            + rates[1][2] * 2.0 * (y * z + w * x) + rates[2][2] * (1.0 - 2.0 * (x * x + y * y)))
+            / size[s];
+    }
+    return later;
+}
