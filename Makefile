@@ -43,7 +43,7 @@ requirements := $(STAMPS)/requirements-$(call hash,$(addprefix requirements/,run
   constraints.txt))
 docs := $(STAMPS)/docs-$(call hash,$(addprefix requirements/,docs.txt constraints.txt))
 tf2 := $(STAMPS)/tf2-$(call hash,requirements/ros.txt $(TF2_FILES))
-package := $(STAMPS)/package-$(call hash,setup.py setup.cfg sspinnpose_ros/core/native/step.c)
+package := $(STAMPS)/package-$(call hash,setup.py setup.cfg $(wildcard sspinnpose_ros/core/native/*.c))
 
 stamp = @rm -f $(STAMPS)/$(firstword $(subst -, ,$(@F)))-* && touch $@
 

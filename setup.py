@@ -32,7 +32,7 @@ setup(
     ext_modules=[
         Extension(
             f'{package_name}.core.native._step',
-            [f'{package_name}/core/native/step.c'],
+            [f'{package_name}/core/native/{name}.c' for name in ('step', 'watch')],
             extra_compile_args=['-O3', '-std=gnu11', '-Wall', '-Wextra'],
             optional=True,
         )

@@ -45,7 +45,7 @@ from sspinnpose_ros.core.stride_comparison import (
     compare_strides,
     stride_of,
 )
-from sspinnpose_ros.core.stride_window import NEEDED_S, mean_force, stride_window
+from sspinnpose_ros.core.stride_window import NEEDED_S, stride_window, window_mean
 from sspinnpose_ros.evaluation.fault_injection import Injection, Recorded, injections
 
 PERIOD_S = 0.01
@@ -154,9 +154,8 @@ def shares(recorded: Recorded, estimator: Estimator) -> dict[str, float]:
         window = stride_window(recent.last(len(recent)), period_s=PERIOD_S)
         assert window is not None
         bias = mounting.acceleration_bias_m_s2
-        force, _ = mean_force(window)
         if not bias.any():
-            gain = force / GRAVITY / mounting.acceleration_gain
+            gain = window_mean(window).size / GRAVITY / mounting.acceleration_gain
             note(found, 'mean force: gain', abs(gain - 1.0) / LARGEST_GAIN)
         fastest = np.percentile(np.linalg.norm(window.angular_rate, axis=-1), 99.0, axis=0)
         limit = [FASTEST_TURN.get(sensor, FASTEST_LEG_TURN) for sensor in SENSORS]

@@ -7,12 +7,15 @@ from __future__ import annotations
 import gc
 import resource
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+from command_line import run
 
 from sspinnpose_ros.bags.message_template import MessageTemplate, placeholder
 from sspinnpose_ros.bags.status_cdr import StatusCdr
+from sspinnpose_ros.cli import bench
 from sspinnpose_ros.cli.bench_node import node_table
 from sspinnpose_ros.core import native_step
 from sspinnpose_ros.core.conventions import SENSORS
@@ -160,8 +163,8 @@ def test_nothing_that_is_allocated_stays(switch: str, monkeypatch: pytest.Monkey
     assert resident_kb() - before < 300
 
 
-def test_the_distribution_is_printed_with_its_slowest() -> None:
-    found = [
+def measured() -> list[dict[str, Any]]:
+    return [
         {
             'rate_hz': 200.0,
             'latency_ms': [*np.linspace(0.6, 0.9, 998), 4.0, 70.0],
@@ -173,6 +176,44 @@ def test_the_distribution_is_printed_with_its_slowest() -> None:
             'inside': {f'compute_{name}_ms': '0.4' for name in ('p50', 'p99', 'max')},
         }
     ]
+
+
+def test_the_distribution_is_drawn(tmp_path: Path) -> None:
+    pytest.importorskip('matplotlib', reason='matplotlib is not installed: nothing is drawn')
+    from sspinnpose_ros.cli.bench_node_plot import save_node_plot
+
+    one, other = tmp_path / 'one.png', tmp_path / 'other.png'
+    save_node_plot(one, measured())
+    save_node_plot(other, [*measured(), {**measured()[0], 'rate_hz': 400.0}])
+    assert one.read_bytes().startswith(b'\x89PNG')
+    assert one.read_bytes() != other.read_bytes()
+
+
+@pytest.mark.parametrize(
+    ('arguments', 'missing', 'sentence'),
+    [
+        (('--plot', 'a.png'), '', 'expected --node'),
+        (('--node', '--plot', 'a.png'), 'matplotlib', 'not installed'),
+    ],
+)
+def test_a_drawing_that_cannot_be_is_refused_before_anything_is_measured(
+    arguments: tuple[str, ...],
+    missing: str,
+    sentence: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(bench, 'find_spec', lambda name: None if name == missing else True)
+    done = run(monkeypatch, capsys, 'bench', *arguments)
+    assert done.code == 2
+    assert sentence in done.err
+    assert not list(tmp_path.iterdir())
+
+
+def test_the_distribution_is_printed_with_its_slowest() -> None:
+    found = measured()
     lines = node_table(found).splitlines()
     assert any(
         '0.75' in line and '70.00' in line and '1 of 1001, 3 of 14000' in line for line in lines

@@ -13,9 +13,10 @@ import numpy as np
 import pytest
 from command_line import write_model
 from made_recordings import ORIGIN_NS, swinging, write_trial
-from rosbags.rosbag2 import Reader
+from rosbags.rosbag2 import Reader, StoragePlugin, Writer
 from rosbags.typesys import Stores, get_typestore
 
+from sspinnpose_ros.bags import instant_writer
 from sspinnpose_ros.bags.imu_bag import ImuSeries, open_imu_bag
 from sspinnpose_ros.bags.message_template import MessageTemplate, placeholder
 from sspinnpose_ros.bags.recording_estimate import estimate_recording, recorded_outcomes
@@ -73,6 +74,29 @@ def messages(out: Path) -> dict[str, list[Any]]:
             message = store.deserialize_cdr(raw, connection.msgtype)
             found[connection.topic].append((time, message))
     return found
+
+
+def raw_messages(bag: Path) -> list[tuple[str, int, bytes]]:
+    with Reader(bag) as reader:
+        return [(c.topic, time, bytes(raw)) for c, time, raw in reader.messages()]
+
+
+def test_messages_written_one_by_one_are_the_same(
+    tmp_path: Path, out: Path, estimator: Estimator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # As with a rosbags that looks otherwise inside.
+    monkeypatch.setattr(instant_writer, '_is_known', lambda writer: False)
+    other = estimate(tmp_path, estimator, swinging(seconds=SECONDS))
+    assert raw_messages(other / 'bag') == raw_messages(out / 'bag')
+    one, two = ((each / 'bag' / 'metadata.yaml').read_text() for each in (other, out))
+    assert one == two
+
+
+def test_the_installed_rosbags_takes_messages_together(tmp_path: Path) -> None:
+    with Writer(tmp_path / 'bag', version=9, storage_plugin=StoragePlugin.MCAP) as writer:
+        assert instant_writer._is_known(writer)
+    with Writer(tmp_path / 'other', version=9, storage_plugin=StoragePlugin.SQLITE3) as writer:
+        assert not instant_writer._is_known(writer)
 
 
 def stamp_ns(message: Any) -> int:

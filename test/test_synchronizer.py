@@ -683,6 +683,38 @@ def test_any_schedule_gives_steady_bounded_frames(conditions: Conditions) -> Non
         assert counts.received == pushed[sensor] == counts.accepted + counts.late + refused
 
 
+class Thorough(Synchronizer):
+    """Look at all sensors in every call, whatever the last one waited for."""
+
+    def drain(self, *, now_s: float) -> list[Frame]:
+        self._held = None
+        return super().drain(now_s=now_s)
+
+
+@settings(max_examples=40, deadline=None, phases=[Phase.explicit, Phase.reuse, Phase.generate])
+@given(CONDITIONS)
+def test_frames_leave_when_they_would_if_every_call_looked_at_all(conditions: Conditions) -> None:
+    config = SynchronizerConfig(averaging_s=conditions.averaging)
+    both = [each(sensors=SENSORS, config=config) for each in (Synchronizer, Thorough)]
+    for event in conditions.schedule():
+        found = []
+        for synchronizer in both:
+            if event.sensor:
+                synchronizer.push(
+                    sensor=event.sensor,
+                    stamp_s=event.stamp,
+                    sample=event.sample,
+                    arrival_s=event.arrival,
+                )
+            found.append(synchronizer.drain(now_s=event.arrival))
+        one, other = (
+            [(frame.time_s, frame.imu.tobytes(), frame.present.tobytes()) for frame in frames]
+            for frames in found
+        )
+        assert one == other
+    assert both[0].statistics == both[1].statistics
+
+
 @settings(max_examples=40, deadline=None, phases=[Phase.explicit, Phase.reuse, Phase.generate])
 @given(CONDITIONS)
 def test_any_arrivals_of_dead_clocks_give_steady_bounded_frames(conditions: Conditions) -> None:

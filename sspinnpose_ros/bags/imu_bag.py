@@ -203,19 +203,14 @@ class ImuBag:
             yield self._parse(names, logged, raw, arrivals)
 
     def _messages(self, topics: set[str]) -> Iterator[tuple[str, int, bytes]]:
-        def of(reader: OpenReader) -> Iterator[tuple[int, str, bytes]]:
-            chosen = [c for c in reader.connections if c.topic in topics]
-            if chosen:
-                for connection, time, data in reader.messages(chosen):
-                    yield time, connection.topic, plain_message(data)
-
+        wanted = [[c for c in r.connections if c.topic in topics] for r in self._readers]
         try:
-            parts = [of(reader) for reader in self._readers]
-            whole = parts[0] if len(parts) == 1 else merge(*parts, key=lambda m: m[0])
-            for time, topic, data in whole:
+            parts = [r.messages(c) for r, c in zip(self._readers, wanted, strict=True) if c]
+            whole = parts[0] if len(parts) == 1 else merge(*parts, key=lambda m: m[1])
+            for connection, time, data in whole:
                 if not 0 <= time <= LATEST_NS:
                     raise ValueError(f'a message was recorded at {time} ns')
-                yield topic, time, data
+                yield connection.topic, time, plain_message(data)
         except Exception as error:
             raise unreadable(self.path, error) from None
 

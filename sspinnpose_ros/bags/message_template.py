@@ -78,13 +78,17 @@ class MessageTemplate:
             (n) messages.
 
         """
-        count, length = len(stamp_ns), len(self._bytes)
-        table = np.tile(self._bytes, (count, 1))
+        length = len(self._bytes)
+        whole = self.fill_table(stamp_ns=stamp_ns, values=values).tobytes()
+        return [whole[at : at + length] for at in range(0, len(whole), length)]
+
+    def fill_table(self, *, stamp_ns: np.ndarray, values: np.ndarray) -> np.ndarray:
+        """Return what `fill` does as (n, length) bytes."""
+        table = np.tile(self._bytes, (len(stamp_ns), 1))
         parts = np.stack(np.divmod(stamp_ns, 1_000_000_000), -1).astype('<u4')
         for at in self._stamps:
             table[:, at : at + 8] = parts.view(np.uint8)
         numbers = np.ascontiguousarray(values, dtype='<f8').view(np.uint8)
         for index, at in enumerate(self._values):
             table[:, at : at + 8] = numbers[:, 8 * index : 8 * index + 8]
-        whole = table.tobytes()
-        return [whole[row * length : (row + 1) * length] for row in range(count)]
+        return table

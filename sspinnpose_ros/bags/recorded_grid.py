@@ -87,11 +87,6 @@ def read_grid(
     imu = np.stack([frame.imu for frame in frames])
     present = np.stack([frame.present for frame in frames])
     return [
-        FrameSeries(
-            time_s=time[part],
-            acceleration=imu[part, :, :3],
-            angular_rate=imu[part, :, 3:],
-            present=present[part],
-        )
+        FrameSeries(time_s=time[part], imu=imu[part], present=present[part])
         for part in np.split(np.arange(len(time)), holes)
     ]

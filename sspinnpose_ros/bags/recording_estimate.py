@@ -262,20 +262,20 @@ def estimate_rows(
     estimates = [outcome.estimate for outcome in outcomes if outcome.estimate is not None]
     if not estimates:
         return rows
-    q, qd = np.stack([e.q for e in estimates]), np.stack([e.qd for e in estimates])
-    effort = np.stack([e.effort for e in estimates])
-    total = np.stack([o.estimate.effort for o in totals or outcomes if o.estimate is not None])
-    force = np.stack([e.ground_force for e in estimates])
-    pressure = np.stack([e.cop_forward for e in estimates])
-    angle_sigma = np.stack([e.angle_sigma for e in estimates])
-    effort_sigma = np.stack([e.effort_sigma for e in estimates])
-    force_sigma = np.stack([e.ground_force_sigma for e in estimates])
+    q, qd = np.array([e.q for e in estimates]), np.array([e.qd for e in estimates])
+    effort = np.array([e.effort for e in estimates])
+    total = np.array([o.estimate.effort for o in totals or outcomes if o.estimate is not None])
+    force = np.array([e.ground_force for e in estimates])
+    pressure = np.array([e.cop_forward for e in estimates])
+    angle_sigma = np.array([e.angle_sigma for e in estimates])
+    effort_sigma = np.array([e.effort_sigma for e in estimates])
+    force_sigma = np.array([e.ground_force_sigma for e in estimates])
     columns = {
         'position_pelvis_forward': q[:, 0],
         'position_pelvis_up': q[:, 1],
         'angle_pelvis_tilt': q[:, 2],
-        'residual': np.stack([e.residual for e in estimates]),
-        'present': np.stack([e.present for e in estimates]),
+        'residual': np.array([e.residual for e in estimates]),
+        'present': np.array([e.present for e in estimates]),
     }
     for index, joint in enumerate(JOINTS):
         columns[f'angle_{joint}'] = q[:, 3 + index]

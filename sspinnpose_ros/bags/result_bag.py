@@ -9,7 +9,7 @@ tell of a live node.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +27,7 @@ from rosbags.rosbag2 import CompressionFormat, CompressionMode, StoragePlugin, W
 from rosbags.typesys import get_typestore
 
 from sspinnpose_ros.bags.imu_bag_writer import BAG_VERSION, TYPES
+from sspinnpose_ros.bags.instant_writer import InstantWriter, equal_records, one_record
 from sspinnpose_ros.bags.message_template import STAMP_SENTINEL, MessageTemplate, placeholder
 from sspinnpose_ros.bags.status_cdr import S, StatusCdr
 from sspinnpose_ros.core.body import Body
@@ -121,7 +122,6 @@ class ResultBag:
             if with_total
             else []
         )
-        self._with_sigma = with_sigma
         self._sigmas = self._sigma_connections() if with_sigma else []
         self._tf = self._connect('/tf', 'tf2_msgs/msg/TFMessage')
         self._status = self._connect('/human/status', 'diagnostic_msgs/msg/DiagnosticStatus')
@@ -130,6 +130,7 @@ class ResultBag:
         self._sigma_template = self._joint_sigma_template()
         self._wrench_sigma_template = self._force_sigma_template()
         self._tf_template = self._skeleton_template(resting_poses(body=body))
+        self._instants = InstantWriter(self._writer)
 
     def append(self, outcome: Outcome, *, total: Outcome | None = None) -> None:
         """Take one outcome; without an estimate only its status is written.
@@ -158,50 +159,76 @@ class ResultBag:
         pending, self._pending = self._pending, []
         totals, self._totals = self._totals, []
         estimates = [outcome.estimate for outcome in pending if outcome.estimate is not None]
-        rows: Iterator[tuple[bytes, ...]] = iter(())
+        size, places, records = 0, [], b''
         if estimates:
             stamp_ns = self._stamp_ns(np.array([e.time_s for e in estimates]))
-            q, qd = np.stack([e.q for e in estimates]), np.stack([e.qd for e in estimates])
-            effort = np.stack([e.effort for e in estimates])
-            wrench = np.stack([e.sole_wrench for e in estimates])
-            y, w = half_turns(q)
-            sigmas = self._sigma_rows(estimates, stamp_ns=stamp_ns) if self._with_sigma else []
-            rows = zip(
-                self._joint_template.fill(
-                    stamp_ns=stamp_ns, values=np.concatenate([q[:, 3:], qd[:, 3:], effort], -1)
-                ),
-                *(
-                    template.fill(stamp_ns=stamp_ns, values=wrench[:, side])
-                    for side, template in enumerate(self._wrench_templates)
-                ),
-                self._tf_template.fill(
-                    stamp_ns=stamp_ns, values=np.concatenate([q[:, :2], y, w], -1)
-                ),
-                *sigmas,
-                *self._total_rows(totals, stamp_ns=stamp_ns),
-                strict=True,
-            )
-        connections = (self._joints, *self._wrenches, self._tf, *self._sigmas, *self._total)
+            tables = []
+            for connection, messages in self._messages(estimates, totals, stamp_ns=stamp_ns):
+                tables.append(equal_records(connection, time_ns=stamp_ns, messages=messages))
+                places.append((connection.id, size))
+                size += tables[-1].shape[1]
+            records = np.concatenate(tables, axis=1).tobytes()
+        at = 0
         times = self._stamp_ns(np.array([outcome.frame.time_s for outcome in pending])).tolist()
         for outcome, time in zip(pending, times, strict=True):
-            if outcome.estimate is not None:
+            known = outcome.estimate is not None
+            if known:
                 self._last_stamp_ns = time
-                for connection, raw in zip(connections, next(rows), strict=True):
-                    self._writer.write(connection, time, raw)
-            status = self._verdict.serialize(
-                outcome.status,
-                stamp_ns=self._last_stamp_ns,
-                age_s=0.0,  # a recording is not published
-                residual=None if outcome.estimate is None else outcome.estimate.residual,
+            status = one_record(
+                self._status,
+                time_ns=time,
+                message=self._verdict.serialize(
+                    outcome.status,
+                    stamp_ns=self._last_stamp_ns,
+                    age_s=0.0,  # a recording is not published
+                    residual=None if outcome.estimate is None else outcome.estimate.residual,
+                ),
             )
-            self._writer.write(self._status, time, status)
+            if known:
+                together = records[at : at + size] + status
+                self._instants.write(time, together, [*places, (self._status.id, size)])
+                at += size
+            else:
+                self._instants.write(time, status, [(self._status.id, 0)])
 
-    def _total_rows(self, totals: Sequence[Outcome], *, stamp_ns: np.ndarray) -> list[list[bytes]]:
-        estimates = [outcome.estimate for outcome in totals if outcome.estimate is not None]
-        if not estimates:
-            return []
-        values = np.stack([np.concatenate([e.q[3:], e.qd[3:], e.effort]) for e in estimates])
-        return [self._joint_template.fill(stamp_ns=stamp_ns, values=values)]
+    def _messages(
+        self, estimates: Sequence[Estimate], totals: Sequence[Outcome], *, stamp_ns: np.ndarray
+    ) -> list[tuple[Connection, np.ndarray]]:
+        """Return the (n, bytes) messages of each topic, in the order in which they are written."""
+        q, qd = np.array([e.q for e in estimates]), np.array([e.qd for e in estimates])
+        effort = np.array([e.effort for e in estimates])
+        wrench = np.array([e.sole_wrench for e in estimates])
+        y, w = half_turns(q)
+        filled = [
+            (
+                self._joints,
+                self._joint_template,
+                np.concatenate([q[:, 3:], qd[:, 3:], effort], -1),
+            ),
+            *(
+                (connection, template, wrench[:, side])
+                for side, (connection, template) in enumerate(
+                    zip(self._wrenches, self._wrench_templates, strict=True)
+                )
+            ),
+            (self._tf, self._tf_template, np.concatenate([q[:, :2], y, w], -1)),
+        ]
+        if self._sigmas:
+            angle = np.array([e.angle_sigma for e in estimates])
+            moment = np.array([e.effort_sigma for e in estimates])
+            force = np.array([e.ground_force_sigma for e in estimates])
+            joints, *feet = self._sigmas
+            filled.append((joints, self._sigma_template, np.concatenate([angle, moment], -1)))
+            for side, connection in enumerate(feet):
+                filled.append((connection, self._wrench_sigma_template, force[:, side]))
+        for connection in self._total:
+            net = [outcome.estimate for outcome in totals if outcome.estimate is not None]
+            values = np.stack([np.concatenate([e.q[3:], e.qd[3:], e.effort]) for e in net])
+            filled.append((connection, self._joint_template, values))
+        return [
+            (connection, template.fill_table(stamp_ns=stamp_ns, values=values))
+            for connection, template, values in filled
+        ]
 
     def _sigma_connections(self) -> list[Connection]:
         return [
@@ -211,19 +238,6 @@ class ResultBag:
                     f'/human/wrench_sigma/foot_{side}', 'geometry_msgs/msg/WrenchStamped'
                 )
                 for side in SIDES
-            ),
-        ]
-
-    def _sigma_rows(
-        self, estimates: Sequence[Estimate], *, stamp_ns: np.ndarray
-    ) -> list[list[bytes]]:
-        joints = [np.concatenate([e.angle_sigma, e.effort_sigma]) for e in estimates]
-        force = np.stack([e.ground_force_sigma for e in estimates])
-        return [
-            self._sigma_template.fill(stamp_ns=stamp_ns, values=np.stack(joints)),
-            *(
-                self._wrench_sigma_template.fill(stamp_ns=stamp_ns, values=force[:, side])
-                for side in range(len(SIDES))
             ),
         ]
 

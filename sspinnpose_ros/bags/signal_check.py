@@ -54,9 +54,9 @@ class SignalCheck:
         frames, self._frames = self._frames, []
         if not frames:
             return
-        imu = np.stack([frame.imu for frame in frames])[:, self._rows]
+        imu = np.array([frame.imu for frame in frames])[:, self._rows]
         time_s = np.array([frame.time_s for frame in frames])
-        present = np.stack([frame.present for frame in frames])[:, self._rows]
+        present = np.array([frame.present for frame in frames])[:, self._rows]
         faults = check_signals(
             time_s=time_s,
             acceleration=imu[..., :3],

@@ -25,6 +25,8 @@ S = 1_000_000_000
 """Nanoseconds in a second."""
 
 _LENGTH = struct.Struct('<I')
+_ENDS = (bytes(4), bytes(3), bytes(2), bytes(1))
+"""The zero that ends a string of a length modulo 4, and what it is padded with."""
 
 
 class StatusCdr:
@@ -76,12 +78,13 @@ class StatusCdr:
             _string('; '.join(status.faults)),
         ]
         rows = None if residual is None else residual.tolist()
-        text = ''
+        text = b''
         for row, key in zip(self._rows, self._keys, strict=True):
-            text = ''
+            text = b''
             if rows is not None and not math.isnan(rows[row][0]):
-                text = '{:.2f} {:.2f} m/s^2 {:.2f} rad/s'.format(*rows[row])
-            parts += (key, _string_once(text))
+                # Bytes are filled in several times as fast as strings are.
+                text = b'%.2f %.2f m/s^2 %.2f rad/s' % tuple(rows[row])
+            parts += (key, _content(text))
         whole = b''.join(parts)
         # Nothing follows the last string that it would have to be padded for.
         surplus = -(len(text) + 1) % 4
@@ -111,9 +114,12 @@ def read_verdict(raw: bytes) -> tuple[int, str]:
     return raw[4], text.rstrip(b'\0').decode()
 
 
+def _content(text: bytes) -> bytes:
+    return _LENGTH.pack(len(text) + 1) + text + _ENDS[len(text) % 4]
+
+
 def _string_once(text: str) -> bytes:
-    content = text.encode() + b'\0'
-    return _LENGTH.pack(len(content)) + content + bytes(-len(content) % 4)
+    return _content(text.encode())
 
 
 # Messages and lists of missing sensors and faults repeat from frame to frame.

@@ -4,10 +4,12 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import tempfile
 import time
 from collections.abc import Mapping
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -66,6 +68,13 @@ ORIGIN_NS = 1_700_000_000_000_000_000
     type=FiniteRange(2.0, 3600.0),
     help='How long to play at each rate with --node [s].',
 )
+@click.option(
+    '--plot',
+    'plot_path',
+    metavar='PNG',
+    type=click.Path(path_type=Path),
+    help='Draw what --node measures; needs matplotlib.',
+)
 @json_option('Write the numbers to this file as well.')
 @overwrite_option
 def bench(
@@ -75,6 +84,7 @@ def bench(
     no_training: bool,
     node: bool,
     node_seconds: float,
+    plot_path: Path | None,
     json_path: Path | None,
     overwrite: bool,
 ) -> None:
@@ -88,21 +98,29 @@ def bench(
         os.environ.setdefault(name, '1')
     from sspinnpose_ros.cli.bench_node import PAUSE_S, RATES_HZ, measure_node, node_table
     from sspinnpose_ros.cli.progress import progress_bar
-    from sspinnpose_ros.core.atomic_output import require_free
+    from sspinnpose_ros.core.atomic_output import file_beside, require_free
     from sspinnpose_ros.core.estimator import Estimator
     from sspinnpose_ros.core.model_file import load_model
     from sspinnpose_ros.core.mounting import aligned_mounting
     from sspinnpose_ros.core.native_step import SWITCH
     from sspinnpose_ros.core.subject import make_subject
 
-    if json_path is not None:
-        require_free(json_path, overwrite=overwrite)
+    if plot_path is not None:
+        _require_plot(plot_path, node=node)
+    for path in (json_path, plot_path):
+        if path is not None:
+            require_free(path, overwrite=overwrite)
     if node:
         total = round(len(RATES_HZ) * (node_seconds + PAUSE_S))
         with progress_bar(label='measuring the node', total=total) as progress:
             found = measure_node(model_path, seconds=node_seconds, progress=progress)
         if json_path is not None:
             write_json(json_path, {'node': found}, overwrite=overwrite)
+        if plot_path is not None:
+            from sspinnpose_ros.cli.bench_node_plot import save_node_plot
+
+            with file_beside(plot_path, overwrite=overwrite) as partial:
+                save_node_plot(partial, found)
         click.echo(node_table(found))
         return
     mounting = aligned_mounting()
@@ -137,6 +155,21 @@ def bench(
     if json_path is not None:
         write_json(json_path, results, overwrite=overwrite)
     click.echo(_table(results))
+
+
+def _require_plot(path: Path, *, node: bool) -> None:
+    from sspinnpose_ros.core.errors import OutputError
+
+    if not node:
+        raise OutputError(
+            f'{path} would stay empty (nothing but the node is drawn), expected --node beside '
+            '--plot; add it or leave --plot out.'
+        )
+    if find_spec('matplotlib') is None:
+        raise OutputError(
+            f'{path} cannot be drawn (matplotlib is not installed), expected it for --plot; '
+            'install it or leave --plot out.'
+        )
 
 
 def _note(results: dict[str, float], name: str, timing: Timing) -> None:
@@ -288,6 +321,7 @@ def _time_offline(estimator: Estimator, *, mounting: Mounting, seconds: float) -
             messages = sum(1 for _ in bag.samples())
             reading = time.perf_counter() - begin
         (folder / 'out').mkdir()
+        gc.freeze()  # as `sspinnpose estimate` does
         with open_imu_bag(folder / 'bag') as bag:
             summary = estimate_recording(
                 bag,

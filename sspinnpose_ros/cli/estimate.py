@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -128,6 +129,8 @@ def estimate(
             for sentence in found.calibration.sentences:
                 click.echo(sentence)
         estimator = Estimator(model=model, subject=subject, mounting=found.mounting)
+        # What is there now stays; to look through it again and again would only cost time.
+        gc.freeze()
         with (
             folder_beside(output, overwrite=overwrite, contents=RESULT) as folder,
             progress_bar(label='estimating', total=bag.message_count(used)) as progress,

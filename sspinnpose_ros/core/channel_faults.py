@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from sspinnpose_ros.core.conventions import SENSORS
@@ -14,6 +16,9 @@ KINDS = (('linear_acceleration', 'm/s^2'), ('angular_velocity', 'rad/s'))
 
 LOWEST_LIMIT = (15.0, 2.0)
 """Ranges of sensors end above this, m/s^2 and rad/s; the smallest are 2 g and 125 deg/s."""
+
+_PARTS = (slice(0, 3), slice(3, 6))
+_LOWEST_LIMITS = np.repeat(LOWEST_LIMIT, 3)
 
 FEWEST_ENDS = 4
 """How often a channel must give its greatest value, or once less where two follow each other;
@@ -44,16 +49,21 @@ def saturated_channels(series: FrameSeries) -> list[Fault]:
         series: the newest frames, sensor axes.
 
     """
+    size = np.abs(series.imu)
+    # The older half may hold peaks from before the range was changed.
+    whole, newest = _ends(size), _ends(size[len(size) // 2 :])
+    if whole is None and newest is None:
+        return []
     faults = []
-    for kind, values in enumerate((series.acceleration, series.angular_rate)):
-        stopped, largest, number = _ends(np.abs(values), lowest=LOWEST_LIMIT[kind])
-        if not stopped.any():
-            # The older half may hold peaks from before the range was changed.
-            newest = np.abs(values[len(values) // 2 :])
-            stopped, largest, number = _ends(newest, lowest=LOWEST_LIMIT[kind])
+    for kind, part in enumerate(_PARTS):
+        found = [each for each in (whole, newest) if each is not None]
+        ends = next((each for each in found if each.stopped[:, part].any()), None)
+        if ends is None:
+            continue
         name, unit = KINDS[kind]
+        stopped = ends.stopped[:, part]
         for row in np.flatnonzero(stopped.any(-1)).tolist():
-            limit = float(largest[row][stopped[row]].max())
+            limit = float(ends.largest[row, part][stopped[row]].max())
             faults.append(
                 Fault(
                     kind=FaultKind.SATURATED,
@@ -61,22 +71,34 @@ def saturated_channels(series: FrameSeries) -> list[Fault]:
                     sentence=f'{SENSORS[row]} stops at {limit:.4g} {unit} in {name}, expected '
                     'peaks of various heights: this is the end of its range; set a wider range in '
                     'its driver.',
-                    size=float(number[row].max()),
+                    size=float(ends.number[row, part].max()),
                 )
             )
     return faults
 
 
-def _ends(size: np.ndarray, *, lowest: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Say of (T, 7, 3) sizes which channels stop at an end, where, and how often."""
+@dataclass(frozen=True, eq=False)
+class _Ends:
+    """Hold of (7, 6) channels whether they stop at an end, where, and how often."""
+
+    stopped: np.ndarray
+    largest: np.ndarray
+    number: np.ndarray
+
+
+def _ends(size: np.ndarray) -> _Ends | None:
+    """Look for ends in (T, 7, 6) sizes; None where no channel reaches its largest value often."""
     largest = size.max(0)
     at_end = size >= largest * (1.0 - SAME)
+    if np.count_nonzero(at_end) < largest.size + FEWEST_ENDS - 2:
+        # Each channel is there once, so that none can be there often enough.
+        return None
     number = at_end.sum(0) + (at_end[1:] & at_end[:-1]).any(0)
     # A value that never changes is stuck, not saturated.
-    stopped = (number >= FEWEST_ENDS) & (largest > lowest) & (at_end.mean(0) < 0.5)
+    stopped = (number >= FEWEST_ENDS) & (largest > _LOWEST_LIMITS) & (at_end.mean(0) < 0.5)
     for row, axis in np.argwhere(stopped).tolist():
         stopped[row, axis] = number[row, axis] >= FEWEST_ENDS + _by_chance(size[:, row, axis])
-    return stopped, largest, number
+    return _Ends(stopped=stopped, largest=largest, number=number)
 
 
 def _by_chance(size: np.ndarray) -> int:
@@ -110,13 +132,18 @@ def still_channels(
     number = round(STILL_S / period_s)
     if len(series.time_s) < number:
         return []
+    newest = series.imu[-number:]
+    unchanged = (newest == newest[0]).all(0)
+    if not unchanged.any():
+        return []
     present = series.present[-number:].all(0)
-    force, rate = series.acceleration[-number:], series.angular_rate[-number:]
-    spread = (force.std(0), rate.std(0))
-    moving = np.stack([np.linalg.norm(spread[k], axis=-1) > MOVING[k] for k in (0, 1)])
+    spread = newest.std(0)
+    moving = [
+        np.linalg.norm(spread[:, part], axis=-1) > MOVING[k] for k, part in enumerate(_PARTS)
+    ]
     faults = []
-    for kind, values in enumerate((force, rate)):
-        still = np.ptp(values, axis=0) == 0.0
+    for kind, part in enumerate(_PARTS):
+        still = unchanged[:, part]
         # A motion in one plane turns about one axis only, so without mounting no fewer count.
         missed = still.all(-1)
         if lateral is not None:

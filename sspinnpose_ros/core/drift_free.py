@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from sspinnpose_ros.core import native_watch
 from sspinnpose_ros.core.conventions import GRAVITY
 from sspinnpose_ros.core.stride import stride_average
 
@@ -42,6 +43,30 @@ def integrate_rate(angular_rate: np.ndarray, step_s: float) -> np.ndarray:
         )
         reach *= 2
     return _rotation_of(attitude / np.linalg.norm(attitude, axis=-1, keepdims=True))
+
+
+def steady_mean(
+    *, angular_rate: np.ndarray, acceleration: np.ndarray, step_s: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the mean specific force in axes that do not turn: those of the first sample.
+
+    Args:
+        angular_rate: (T, S, 3) rad/s, sensor axes.
+        acceleration: (T, S, 3) m/s^2, sensor axes.
+        step_s: between samples, s.
+
+    Returns:
+        (S, 3) mean force, m/s^2, and (S, 3, 3) mean rotation from sensor axes, by which a constant
+        force would be multiplied.
+
+    """
+    if native_watch.watches_in_c():
+        return native_watch.steady_mean(
+            angular_rate=angular_rate, acceleration=acceleration, step_s=step_s
+        )
+    attitude = integrate_rate(angular_rate, step_s)
+    force = np.einsum('tsij,tsj->si', attitude, acceleration) / len(attitude)
+    return force, attitude.mean(0)
 
 
 def rotation_vector(rotation: np.ndarray) -> np.ndarray:

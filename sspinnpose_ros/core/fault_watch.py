@@ -25,8 +25,8 @@ from sspinnpose_ros.core.stride_window import (
     ABSURD,
     NEEDED_S,
     StrideWindow,
-    mean_force,
     stride_window,
+    window_mean,
 )
 from sspinnpose_ros.core.synchronizer import SynchronizerStatistics
 
@@ -180,18 +180,19 @@ class FaultWatch:
         found = saturated_channels(_whole(series, window))
         found += still_channels(series, period_s=self._period, lateral=lateral)
         yield
-        force, spread = mean_force(window)
+        mean = window_mean(window)
+        force = mean.size
         change = np.abs(force - self._last_force)
         settled = change < SETTLED * np.maximum(force, GRAVITY)
         self._last_force = np.where(window.usable, force, np.nan)
         yield
-        found += unit_faults(window, force=force, spread=spread, judged=settled)
+        found += unit_faults(window, mean=mean, judged=settled)
         walking = window.usable & window.steady
         if estimator is not None and mounting is not None:
             yield
             found += mounted_faults(
                 window,
-                force=force,
+                mean=mean,
                 mounting=mounting,
                 mounted=estimator.mounted,
                 judged=settled,
@@ -228,7 +229,7 @@ class FaultWatch:
         """Return (7,) whose joints can tell something: nothing is wrong with the sensor itself."""
         gain = np.ones(len(SENSORS))
         gain[estimator.mounted] = estimator.mounting_arrays.acceleration_gain
-        reading = np.linalg.norm(window.acceleration.mean(0), axis=-1) / gain
+        reading = np.linalg.norm(window.mean_acceleration, axis=-1) / gain
         # A mean force that is small in axes that should not turn may be the gyro's fault.
         doubtful = set(np.asarray(SENSORS)[reading > GRAVITY].tolist())
         wrong = {
@@ -257,10 +258,14 @@ class FaultWatch:
     ) -> Generator[None, None, Comparison | None]:
         """Compare with the kept stride that fits best, or keep this one."""
         best: Comparison | None = None
+        most = 0
         for reference in self._references:
-            one = compare_strides(reference, stride)
-            if one.comparable and (best is None or one.unchanged.sum() > best.unchanged.sum()):
-                best = one
+            # None fits better than one in which every sensor repeats its stride.
+            if most < len(SENSORS):
+                one = compare_strides(reference, stride)
+                unchanged = int(one.unchanged.sum())
+                if one.comparable and (best is None or unchanged > most):
+                    best, most = one, unchanged
             yield
         if best is not None:
             found += best.faults()
@@ -324,9 +329,7 @@ def stuck_faults(statistics: SynchronizerStatistics) -> list[Fault]:
 
 def _absurd(series: FrameSeries) -> list[Fault]:
     """Name sensors with values that would spoil all arithmetic."""
-    largest = np.maximum(
-        np.abs(series.acceleration).max((0, 2)), np.abs(series.angular_rate).max((0, 2))
-    )
+    largest = series.largest
     return [
         Fault(
             kind=FaultKind.ABSURD_VALUE,
@@ -347,7 +350,7 @@ def _leg_sides(
     force = window.acceleration[:, 0] - mounting.acceleration_bias_m_s2[0]
     return legs_swapped(
         left_force=force @ mounting.rotation[0, 1] / mounting.acceleration_gain[0],
-        turning=np.linalg.norm(window.angular_rate, axis=-1),
+        turning=window.speed,
         known=known,
         period_s=window.period_s,
     )
@@ -357,11 +360,7 @@ def _whole(series: FrameSeries, window: StrideWindow) -> FrameSeries:
     """Return the series with zeros for sensors that are not usable."""
     if window.usable.all():
         return series
-    return replace(
-        series,
-        acceleration=series.acceleration * window.usable[:, None],
-        angular_rate=series.angular_rate * window.usable[:, None],
-    )
+    return replace(series, imu=series.imu * window.usable[:, None])
 
 
 def _without_consequences(found: list[Fault]) -> list[Fault]:

@@ -14,9 +14,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from sspinnpose_ros.core import native_watch
 from sspinnpose_ros.core.conventions import SENSORS
 from sspinnpose_ros.core.fault import Fault, FaultKind
-from sspinnpose_ros.core.mounting import MountingArrays, sagittal_signals
+from sspinnpose_ros.core.mounting import MountingArrays
 
 BETTER = 0.9
 """Part of the disagreement that is left by an arrangement that is believed. Of recorded people,
@@ -76,7 +77,15 @@ def arrangements() -> Iterator[Arrangement]:
 
 
 class JointAgreement:
-    """Compare how the segments of one wearer move their common joints during a stride."""
+    """Compare how the segments of one wearer move their common joints during a stride.
+
+    Attributes:
+        arrangements: those thought of.
+        stream_table: of `native_watch.STREAM`, what is asked of the sensors.
+        end_table: of `native_watch.END`, what two of which make a joint.
+        pair_table: (n, 2) numbers of the ends of each joint, as worn and arranged.
+
+    """
 
     def __init__(
         self,
@@ -112,28 +121,32 @@ class JointAgreement:
         self._streams: dict[Stream, int] = {}
         self._ends: list[tuple[int, float, float]] = []
         self._pairs: list[tuple[int, int]] = []
-        self._needed: list[tuple[int, ...]] = []
+        self._sensors_of_pairs: list[tuple[int, ...]] = []
         self.arrangements = tuple(arrangements())
         worn = [self._pair(joint, {}) for joint in joints]
-        self._cases: list[list[tuple[int, int]]] = []
-        for one in self.arrangements:
+        # Number of the arrangement, pair as worn, the same pair arranged.
+        cases = []
+        for case, one in enumerate(self.arrangements):
             streams = dict(one.streams)
-            self._cases.append(
-                [
-                    (worn[number], self._pair(joint, streams))
-                    for number, joint in enumerate(joints)
-                    if joint[0][0] in streams or joint[1][0] in streams
-                ]
-            )
+            for number, joint in enumerate(joints):
+                if joint[0][0] in streams or joint[1][0] in streams:
+                    cases.append((case, worn[number], self._pair(joint, streams)))
+        self._cases = np.array(cases)
+        swapped = np.array([one.kind == FaultKind.SWAPPED for one in self.arrangements])
+        self._enough = np.where(swapped, 2, np.bincount(self._cases[:, 0]))
+        self._needed = np.array(self._sensors_of_pairs)
         place = np.cumsum(mounted) - 1
         # What is not mounted is never asked; any mounting does.
         rows = [int(place[on]) if mounted[on] else 0 for _, on, _, _ in self._streams]
-        self._of_streams = MountingArrays(
+        of_streams = MountingArrays(
             rotation=mounting.rotation[rows],
             acceleration_gain=mounting.acceleration_gain[rows],
             gyro_bias_rad_s=mounting.gyro_bias_rad_s[rows],
             acceleration_bias_m_s2=mounting.acceleration_bias_m_s2[rows],
         )
+        self.stream_table = _arranged_streams(list(self._streams), mounting=of_streams)
+        self.end_table = np.array(self._ends, dtype=native_watch.END)
+        self.pair_table = np.array(self._pairs, dtype=np.intc)
 
     def ratios(
         self,
@@ -159,46 +172,31 @@ class JointAgreement:
             infinite where no joint can tell; and by how much in all, m/s^2.
 
         """
-        streams = list(self._streams)
-        rows = [row for row, _, _, _ in streams]
-        sign = np.array([sign for _, _, sign, _ in streams])
-        factor = np.array([factor for _, _, _, factor in streams])
-        signal = sagittal_signals(
-            acceleration=acceleration[:, rows],
-            angular_rate=angular_rate[:, rows],
-            mounting=self._of_streams,
-        )
         yield
-        at, forward, up = yield from _moved(
-            forward=sign * signal[..., 0],
-            up=signal[..., 1],
-            rate=sign * factor * signal[..., 2],
+        at, lever = sampled_motion(
+            acceleration=acceleration,
+            angular_rate=angular_rate,
+            streams=self.stream_table,
             period_s=period_s,
         )
-        stream = [end[0] for end in self._ends]
-        x, z = (np.array([end[axis] for end in self._ends]) for axis in (1, 2))
-        ends = at[:, stream] + x * forward[:, stream] + z * up[:, stream]
         yield
-        pairs = np.array(self._pairs)
-        difference = ends[:, pairs[:, 0]] - ends[:, pairs[:, 1]]
-        difference = difference - difference.mean(0)
-        size = np.sqrt((difference.real**2 + difference.imag**2).mean(0)).tolist()
-        swing = (np.abs(ends - ends.mean(0)) ** 2).mean(0)
-        own = np.sqrt(swing[pairs].sum(-1) + 1e-9).tolist()
-        told = [all(known[row] for row in rows) for rows in self._needed]
-        found = np.full(len(self._cases), np.inf)
-        gained = np.zeros(len(self._cases))
-        for number, case in enumerate(self._cases):
-            seen = [(size[a], size[b]) for a, b in case if told[a] and told[b]]
-            unlike = sum(size[b] / own[b] for a, b in case if told[a] and told[b])
-            if unlike > MOST_UNLIKE * len(seen):
-                continue
-            as_worn = sum(one for one, _ in seen)
-            enough = len(case) if self.arrangements[number].kind != FaultKind.SWAPPED else 2
-            if len(seen) >= enough and as_worn > LEAST_DISAGREEMENT * len(seen):
-                arranged = sum(other for _, other in seen)
-                found[number] = arranged / as_worn
-                gained[number] = as_worn - arranged
+        swing, apart = swings(at=at, lever=lever, ends=self.end_table, pairs=self.pair_table)
+        yield
+        own = np.sqrt((swing[self.pair_table] ** 2).sum(-1) + 1e-9)
+        told = known[self._needed].all(-1)
+        case, worn, arranged = self._cases.T
+        seen = told[worn] & told[arranged]
+
+        def total(values: np.ndarray) -> np.ndarray:
+            return np.bincount(case, np.where(seen, values, 0.0), len(self.arrangements))
+
+        number = total(np.ones(len(case)))
+        before, after = total(apart[worn]), total(apart[arranged])
+        alike = total((apart / own)[arranged]) <= MOST_UNLIKE * number
+        judged = alike & (number >= self._enough) & (before > LEAST_DISAGREEMENT * number)
+        found = np.full(len(judged), np.inf)
+        np.divide(after, before, out=found, where=judged)
+        gained = np.where(judged, before - after, 0.0)
         return found, gained
 
     def search(
@@ -242,32 +240,92 @@ class JointAgreement:
             ends.append(len(self._ends) - 1)
             needed += stream[:2]
         self._pairs.append((ends[0], ends[1]))
-        self._needed.append(tuple(needed))
+        self._sensors_of_pairs.append(tuple(needed))
         return len(self._pairs) - 1
 
 
-def _moved(
-    *, forward: np.ndarray, up: np.ndarray, rate: np.ndarray, period_s: float
-) -> Generator[None, None, tuple[np.ndarray, np.ndarray, np.ndarray]]:
-    """Follow sensors through a stride, after which they are as they were; all are (P, S).
+def sampled_motion(
+    *, acceleration: np.ndarray, angular_rate: np.ndarray, streams: np.ndarray, period_s: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """Follow sensors through a stride, after which they are as they were.
 
-    Return their acceleration and what a lever forward and a lever up add to it, smoothed and
-    sampled, as complex numbers forward and up in level axes.
+    Args:
+        acceleration: (P, 7, 3) of one stride as received, sensor axes, m/s^2.
+        angular_rate: (P, 7, 3) the same, rad/s.
+        streams: (S,) of `native_watch.STREAM`.
+        period_s: between samples, s.
+
+    Returns:
+        (S, p) the acceleration and what a lever forward adds to it, smoothed and sampled, as
+        complex numbers forward and up in level axes; a lever up adds the latter times 1j.
+
     """
+    half = max(1, round(0.5 * SMOOTHED_S / period_s))
+    step = max(1, round(SAMPLED_S / period_s))
+    if native_watch.watches_in_c():
+        return native_watch.sampled_motion(
+            acceleration=acceleration,
+            angular_rate=angular_rate,
+            streams=streams,
+            period_s=period_s,
+            half=half,
+            step=step,
+        )
+    rows = streams['row'].astype(int)
+    corrected = acceleration[:, rows] - streams['force_bias']
+    forward = np.einsum('si,psi->ps', streams['forward'], corrected)
+    up = np.einsum('si,psi->ps', streams['up'], corrected)
+    rate = np.einsum('si,psi->ps', streams['rate'], angular_rate[:, rows] - streams['rate_bias'])
     rate = rate - rate.mean(0)
     angle = (np.cumsum(rate, axis=0) - 0.5 * rate) * period_s
     turn = np.exp(1j * angle)
     force = turn * (forward + 1j * up)
     mean = force.mean(0)
     upright = 1j * mean.conj() / np.maximum(np.abs(mean), 1e-9)
-    yield
     change = (np.roll(rate, -1, axis=0) - np.roll(rate, 1, axis=0)) / (2.0 * period_s)
     ahead = turn * (-(rate**2) + 1j * change)
-    half = max(1, round(0.5 * SMOOTHED_S / period_s))
-    step = max(1, round(SAMPLED_S / period_s))
     at = upright * _circular_mean(force, half, step)
-    forward_lever = upright * _circular_mean(ahead, half, step)
-    return at, forward_lever, 1j * forward_lever
+    return at.T, (upright * _circular_mean(ahead, half, step)).T
+
+
+def swings(
+    *, at: np.ndarray, lever: np.ndarray, ends: np.ndarray, pairs: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Compare how ends of joints move.
+
+    Args:
+        at: (S, p) as from `sampled_motion`.
+        lever: (S, p) the same.
+        ends: (n,) of `native_watch.END`.
+        pairs: (m, 2) numbers of ends.
+
+    Returns:
+        (n,) and (m,) root mean square of the acceleration of each end, and of the difference
+        between those of each pair, both about their means, m/s^2.
+
+    """
+    if native_watch.watches_in_c():
+        return native_watch.swings(at=at, lever=lever, ends=ends, pairs=pairs)
+    stream = ends['stream'].astype(int)
+    place = ends['forward'] + 1j * ends['up']
+    moved = at[stream] + place[:, None] * lever[stream]
+    moved = moved - moved.mean(-1, keepdims=True)
+    apart = moved[pairs[:, 0]] - moved[pairs[:, 1]]
+    return tuple(np.sqrt((np.abs(each) ** 2).mean(-1)) for each in (moved, apart))
+
+
+def _arranged_streams(streams: list[Stream], *, mounting: MountingArrays) -> np.ndarray:
+    """Return streams as `native_watch.STREAM`; `mounting` is the one of each."""
+    row, _, sign, factor = (np.array(column) for column in zip(*streams, strict=True))
+    arranged = np.zeros(len(streams), native_watch.STREAM)
+    gain = mounting.acceleration_gain
+    arranged['row'] = row
+    arranged['forward'] = mounting.rotation[:, 0] * (sign / gain)[:, None]
+    arranged['up'] = mounting.rotation[:, 2] / gain[:, None]
+    arranged['rate'] = -mounting.rotation[:, 1] * (sign * factor)[:, None]
+    arranged['force_bias'] = mounting.acceleration_bias_m_s2
+    arranged['rate_bias'] = mounting.gyro_bias_rad_s
+    return arranged
 
 
 def _circular_mean(values: np.ndarray, half: int, step: int) -> np.ndarray:

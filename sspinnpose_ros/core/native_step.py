@@ -161,6 +161,8 @@ class NativeStep:
         self._state_parts = [self._state[name] for name in (_STATE.names or ())[:5]]
         self._numbers = np.asarray(self._state).reshape(1).view('f8')
         self._square = self._state['residual_square']
+        # Copied as plain numbers, which takes a fraction of what copying records does.
+        self._found = np.asarray(self._estimate).reshape(1).view('f8')
         self.output: np.ndarray = self._estimate['output']
         # What the memory holds already; states are never written to.
         self._latest: EstimatorState | None = None
@@ -204,7 +206,8 @@ class NativeStep:
         self._there[...] = there
         self._present[...] = chosen
         self._function(*self._arguments)
-        after, found = self._state.copy(), self._estimate.copy()
+        after = np.ndarray((), _STATE, self._numbers.copy())
+        found = np.ndarray((), _ESTIMATE, self._found.copy())
         following = EstimatorState(
             inclination=InclinationState(
                 turned=after['turned'],

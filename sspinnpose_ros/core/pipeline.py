@@ -27,7 +27,7 @@ LEFT_OUT = 1.5
 SIGMA_MEMORY_S = 1.0
 """Sigmas swing with the stride; the verdict looks at their mean over about this time."""
 
-POSSIBLE_ANGLE_RAD = np.deg2rad(POSSIBLE_ANGLE_DEG).T
+POSSIBLE_ANGLE_RAD = np.deg2rad(POSSIBLE_ANGLE_DEG).tolist()
 IMPOSSIBLE_MEMORY_S = 1.0
 """How long an impossible angle marks the estimates that follow."""
 
@@ -105,7 +105,7 @@ class Pipeline:
         self.unchecked = False
         self.instruction = 'stand for some seconds, walk for twenty, then calibrate'
         self._config = config or PipelineConfig()
-        self._worn = np.isin(SENSORS, list(synchronizer.statistics.sensors))
+        self._worn = [name in synchronizer.statistics.sensors for name in SENSORS]
         self._state: EstimatorState | None = None
         self._return = SensorReturn(
             rate_hz=synchronizer.config.rate_hz,
@@ -114,7 +114,7 @@ class Pipeline:
         )
         self._steps = 0
         self._angle_sigma: np.ndarray | None = None
-        self._impossible_until = np.zeros(len(JOINTS))
+        self._impossible_until = [0.0] * len(JOINTS)
         self.residual = RecentResidual(rate_hz=synchronizer.config.rate_hz)
         self._resets = 0
         self._last_time = -np.inf
@@ -130,7 +130,8 @@ class Pipeline:
 
     def drain(self, *, now_s: float) -> list[Outcome]:
         """Return what came of the frames that are due, oldest first."""
-        return [self._advance(frame) for frame in self.synchronizer.drain(now_s=now_s)]
+        frames = self.synchronizer.drain(now_s=now_s)
+        return [self._advance(frame) for frame in frames] if frames else []
 
     def flush(self) -> list[Outcome]:
         """Return what came of the last frames of a recording."""
@@ -170,7 +171,7 @@ class Pipeline:
             self._state, self._steps = self.estimator.initial_state(), 0
             self._return.clear()
             self._angle_sigma = None
-            self._impossible_until[:] = 0
+            self._impossible_until = [0.0] * len(JOINTS)
             self.residual.clear()
         there = frame.present & self.estimator.mounted
         used = self._return.used(
@@ -180,10 +181,10 @@ class Pipeline:
         )
         missing = tuple(
             name
-            for name, worn, flag in zip(SENSORS, self._worn, used, strict=True)
+            for name, worn, flag in zip(SENSORS, self._worn, used.tolist(), strict=True)
             if worn and not flag
         )
-        if int(used.sum()) < self._config.min_sensors:
+        if np.count_nonzero(used) < self._config.min_sensors:
             return self._without(
                 frame,
                 Level.STALE,
@@ -229,17 +230,16 @@ class Pipeline:
         )
 
     def _impossible(self, estimate: Estimate) -> tuple[str, ...]:
-        low, high = POSSIBLE_ANGLE_RAD
-        angle = estimate.q[3:]
-        outside = (angle < low) | (angle > high)
-        if outside.any():
-            memory = IMPOSSIBLE_MEMORY_S * self.synchronizer.config.rate_hz
-            self._impossible_until[outside] = self._steps + memory
-        elif self._impossible_until.max() < self._steps:
+        angles = estimate.q[3:].tolist()
+        for index, (low, high) in enumerate(POSSIBLE_ANGLE_RAD):
+            if not low <= angles[index] <= high:
+                memory = IMPOSSIBLE_MEMORY_S * self.synchronizer.config.rate_hz
+                self._impossible_until[index] = self._steps + memory
+        if max(self._impossible_until) < self._steps:
             return ()
         return tuple(
             joint
-            for joint, until in zip(JOINTS, self._impossible_until.tolist(), strict=True)
+            for joint, until in zip(JOINTS, self._impossible_until, strict=True)
             if until >= self._steps
         )
 

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from sspinnpose_ros.core.conventions import GRAVITY
-from sspinnpose_ros.core.drift_free import integrate_rate
+from sspinnpose_ros.core.drift_free import steady_mean
 from sspinnpose_ros.core.fault import Fault, FaultKind
 
 WINDOW_S = 4.0
@@ -253,9 +253,12 @@ def _force_in_steady_frame(
     force = np.where(seen[..., None], cut(acceleration), 0.0)
     rate = np.where(seen[..., None], cut(angular_rate), 0.0)
     side = (length, windows * count, 3)
-    attitude = integrate_rate(np.swapaxes(rate, 0, 1).reshape(side), period)
-    steady = np.einsum('tsij,tsj->si', attitude, np.swapaxes(force, 0, 1).reshape(side))
-    total_force = steady.reshape(windows, count, 3)
+    steady, _ = steady_mean(
+        angular_rate=np.swapaxes(rate, 0, 1).reshape(side),
+        acceleration=np.swapaxes(force, 0, 1).reshape(side),
+        step_s=period,
+    )
+    total_force = length * steady.reshape(windows, count, 3)
     number = seen.sum(1)
     square = (force**2).sum(axis=(1, -1)) / np.maximum(number, 1)
     mean = np.linalg.norm(total_force, axis=-1) / np.maximum(number, 1)

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -19,16 +20,35 @@ class FrameSeries:
 
     Attributes:
         time_s: (T,) s, one grid period apart.
-        acceleration: (T, 7, 3) specific force, m/s^2, sensor axes; zero where absent.
-        angular_rate: (T, 7, 3) rad/s, sensor axes; zero where absent.
+        imu: (T, 7, 6) specific force [m/s^2], then angular rate [rad/s], sensor axes; zero where
+            absent.
         present: (T, 7) bool.
 
     """
 
     time_s: np.ndarray
-    acceleration: np.ndarray
-    angular_rate: np.ndarray
+    imu: np.ndarray
     present: np.ndarray
+
+    @property
+    def acceleration(self) -> np.ndarray:
+        """Return (T, 7, 3) specific force, m/s^2, sensor axes; zero where absent."""
+        force: np.ndarray = self.imu[..., :3]
+        return force
+
+    @property
+    def angular_rate(self) -> np.ndarray:
+        """Return (T, 7, 3) rad/s, sensor axes; zero where absent."""
+        rate: np.ndarray = self.imu[..., 3:]
+        return rate
+
+    @cached_property
+    def largest(self) -> np.ndarray:
+        """Return (7,) the largest size of any value of each sensor."""
+        channels = self.imu.reshape(len(self.imu), -1)
+        size = np.maximum(channels.max(0), -channels.min(0))
+        largest: np.ndarray = size.reshape(len(SENSORS), -1).max(-1)
+        return largest
 
 
 class RecentFrames:
@@ -63,12 +83,8 @@ class RecentFrames:
         """Return copies of the newest `number` frames, or of all if there are fewer."""
         number = min(number, self._count)
         rows = (self._next - number + np.arange(number)) % len(self._time)
-        imu = self._imu[rows]
         return FrameSeries(
-            time_s=self._time[rows],
-            acceleration=imu[..., :3],
-            angular_rate=imu[..., 3:],
-            present=self._present[rows],
+            time_s=self._time[rows], imu=self._imu[rows], present=self._present[rows]
         )
 
     def longest_complete(
@@ -95,7 +111,6 @@ class RecentFrames:
         chosen = slice(int(begins[longest]), int(ends[longest]))
         return FrameSeries(
             time_s=everything.time_s[chosen],
-            acceleration=everything.acceleration[chosen],
-            angular_rate=everything.angular_rate[chosen],
+            imu=everything.imu[chosen],
             present=everything.present[chosen],
         )

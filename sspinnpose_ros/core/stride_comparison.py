@@ -9,9 +9,11 @@ the sensor: it was turned, or misreads. No mounting and no network is needed.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from statistics import median
 
 import numpy as np
 
+from sspinnpose_ros.core import native_watch
 from sspinnpose_ros.core.conventions import SENSORS
 from sspinnpose_ros.core.fault import Fault, FaultKind
 from sspinnpose_ros.core.stride_window import StrideWindow
@@ -63,19 +65,33 @@ class Comparison:
 
     Attributes:
         turned_deg: (7,) angle by which the sensor seems turned.
-        moved_turn_deg: (7,) the same from the changes of force and rate alone, which a bias
-            leaves as they are.
         rate_factor: (7,) size of its rates against before, over the median of all sensors.
         alike: (7,) correlation of its rates with the earlier ones, once turned back.
         pace: size of all rates against before.
+        before: (PHASES, 7, 6) the earlier stride.
+        after: (PHASES, 7, 6) the later one.
+        phase: at which the later one agrees with the start of the earlier one.
 
     """
 
     turned_deg: np.ndarray
-    moved_turn_deg: np.ndarray
     rate_factor: np.ndarray
     alike: np.ndarray
     pace: float
+    before: np.ndarray
+    after: np.ndarray
+    phase: int
+
+    def moved_turn_deg(self) -> np.ndarray:
+        """Return `turned_deg` from the changes of force and rate alone.
+
+        A bias leaves them as they are.
+        """
+        later = np.roll(self.after, -self.phase, axis=0)
+        before, after = (each - _mean_force(each) for each in (self.before, later))
+        crossed = np.einsum('tsi,tsj->sij', before, after)
+        moved = best_rotation(crossed[:, :3, :3] + crossed[:, 3:, 3:])
+        return np.where(np.isfinite(self.alike), np.rad2deg(_angle(moved)), np.nan)
 
     @property
     def unchanged(self) -> np.ndarray:
@@ -105,7 +121,7 @@ class Comparison:
             factor = float(self.rate_factor[row])
             limit = FARTHEST_TURN_DEG.get(sensor, FARTHEST_LEG_TURN_DEG)
             if turned > limit and self.alike[row] > STILL_ALIKE:
-                found.append(self._turned(sensor, turned, float(self.moved_turn_deg[row])))
+                found.append(self._turned(sensor, turned, float(self.moved_turn_deg()[row])))
             elif (
                 sensor != 'pelvis'
                 and not 1.0 / LARGEST_RATE_FACTOR < factor < LARGEST_RATE_FACTOR
@@ -145,60 +161,90 @@ class Comparison:
 
 def stride_of(window: StrideWindow) -> Stride:
     """Bring a steady window onto fixed phases."""
-    count = len(window.acceleration)
-    signal = np.concatenate([window.acceleration / FORCE_UNIT, window.angular_rate], axis=-1)
-    # Circular means over a fortieth of the stride or more, taken at the phases.
+    return Stride(
+        signal=phases(acceleration=window.acceleration, angular_rate=window.angular_rate),
+        usable=window.usable.copy(),
+    )
+
+
+def phases(*, acceleration: np.ndarray, angular_rate: np.ndarray) -> np.ndarray:
+    """Return circular means of (P, 7, 3) signals over a fortieth of the stride or more.
+
+    They are (PHASES, 7, 6), force in `FORCE_UNIT` and rate, taken at the phases.
+    """
+    if native_watch.watches_in_c():
+        return native_watch.phases(
+            acceleration=acceleration, angular_rate=angular_rate, unit=FORCE_UNIT, number=PHASES
+        )
+    count = len(acceleration)
+    signal = np.concatenate([acceleration / FORCE_UNIT, angular_rate], axis=-1)
     width = max(1, round(count / PHASES)) | 1
     total = np.cumsum(np.concatenate([signal[-width:], signal, signal[:width]]), axis=0)
     centre = np.round(np.arange(PHASES) * count / PHASES).astype(np.int64) + width
     half = width // 2
-    mean = (total[centre + half] - total[centre - half - 1]) / width
-    return Stride(signal=mean, usable=window.usable.copy())
+    mean: np.ndarray = (total[centre + half] - total[centre - half - 1]) / width
+    return mean
 
 
 def compare_strides(before: Stride, after: Stride) -> Comparison:
     """Compare two strides sensor by sensor, at the phase at which most sensors agree best."""
     usable = before.usable & after.usable
-    rate_before, rate_after = before.signal[..., 3:], after.signal[..., 3:]
-    size_before = np.sqrt((rate_before**2).sum((0, 2))) + 1e-9
-    size_after = np.sqrt((rate_after**2).sum((0, 2))) + 1e-9
-    shared = np.fft.rfft(rate_before, axis=0).conj() * np.fft.rfft(rate_after, axis=0)
-    agreement = np.fft.irfft(shared.sum(-1), PHASES, axis=0) / (size_before * size_after)
-    best = np.sort(np.where(usable, agreement, -1.0), axis=1)[:, -4:].sum(1)
-    later = np.roll(after.signal, -int(np.argmax(best)), axis=0)
-    first = _samples(before.signal)
-    second = _samples(later)
-    turn = best_rotation(first, second)
-    moved = best_rotation(
-        _samples(before.signal - _mean_force(before.signal)),
-        _samples(later - _mean_force(later)),
-    )
-    turned_back = np.einsum('sij,tsj->tsi', turn, rate_before)
-    alike = (turned_back * later[..., 3:]).sum((0, 2)) / (size_before * size_after)
-    factor = size_after / size_before
+    phase, turned, alike, factor = compared(before.signal, after.signal, usable=usable)
     unknown = np.where(usable, 0.0, np.nan)
-    pace = float(np.median(factor[usable])) if usable.any() else float('nan')
+    pace = median(factor[usable].tolist()) if usable.any() else float('nan')
     return Comparison(
-        turned_deg=_angle_deg(turn) + unknown,
-        moved_turn_deg=_angle_deg(moved) + unknown,
+        turned_deg=np.rad2deg(turned) + unknown,
         rate_factor=factor / pace + unknown,
         alike=alike + unknown,
         pace=pace,
+        before=before.signal,
+        after=after.signal,
+        phase=phase,
     )
 
 
-def best_rotation(first: np.ndarray, second: np.ndarray) -> np.ndarray:
-    """Return rotations (S, 3, 3) that take vectors (S, n, 3) nearest to others (Kabsch, 1976)."""
-    u, _, v = np.linalg.svd(np.einsum('sni,snj->sij', first, second))
+def compared(
+    before: np.ndarray, after: np.ndarray, *, usable: np.ndarray
+) -> tuple[int, np.ndarray, np.ndarray, np.ndarray]:
+    """Compare the signals of two strides, of which not usable sensors count as unlike.
+
+    Args:
+        before: (PHASES, 7, 6) as `Stride.signal`.
+        after: (PHASES, 7, 6) the same.
+        usable: (7,) bool.
+
+    Returns:
+        By how many phases `after` is later; and for each sensor the angle by which it seems
+        turned, rad, the correlation of its rates once turned back, and their size against before.
+
+    """
+    if native_watch.watches_in_c():
+        return native_watch.compare(before, after, usable=usable)
+    rate_before, rate_after = before[..., 3:], after[..., 3:]
+    size_before = np.sqrt((rate_before**2).sum((0, 2))) + 1e-9
+    size_after = np.sqrt((rate_after**2).sum((0, 2))) + 1e-9
+    size = size_before * size_after
+    shared = np.fft.rfft(rate_before, axis=0).conj() * np.fft.rfft(rate_after, axis=0)
+    agreement = np.fft.irfft(shared.sum(-1), len(before), axis=0) / size
+    best = np.sort(np.where(usable, agreement, -1.0), axis=1)[:, -4:].sum(1)
+    phase = int(np.argmax(best))
+    crossed = np.einsum('tsi,tsj->sij', before, np.roll(after, -phase, axis=0))
+    rate = crossed[:, 3:, 3:]
+    turn = best_rotation(crossed[:, :3, :3] + rate)
+    alike = np.einsum('sji,sij->s', turn, rate) / size
+    return phase, _angle(turn), alike, size_after / size_before
+
+
+def best_rotation(crossed: np.ndarray) -> np.ndarray:
+    """Return rotations (S, 3, 3) that take vectors nearest to others (Kabsch, 1976).
+
+    `crossed` (S, 3, 3) sums the products of each vector, rows, with the other one, columns.
+    """
+    u, _, v = np.linalg.svd(crossed)
     sign = np.sign(np.linalg.det(u @ v))
-    flip = np.stack([np.ones_like(sign), np.ones_like(sign), sign], axis=-1)
-    rotation: np.ndarray = np.einsum('sji,sj,skj->sik', v, flip, u)
+    v[:, 2] *= sign[:, None]
+    rotation: np.ndarray = (u @ v).swapaxes(-1, -2)
     return rotation
-
-
-def _samples(signal: np.ndarray) -> np.ndarray:
-    stacked: np.ndarray = np.concatenate([signal[..., :3], signal[..., 3:]]).swapaxes(0, 1)
-    return stacked
 
 
 def _mean_force(signal: np.ndarray) -> np.ndarray:
@@ -206,7 +252,7 @@ def _mean_force(signal: np.ndarray) -> np.ndarray:
     return mean
 
 
-def _angle_deg(rotation: np.ndarray) -> np.ndarray:
+def _angle(rotation: np.ndarray) -> np.ndarray:
     cosine = 0.5 * (np.trace(rotation, axis1=-2, axis2=-1) - 1.0)
-    angle: np.ndarray = np.rad2deg(np.arccos(np.clip(cosine, -1.0, 1.0)))
+    angle: np.ndarray = np.arccos(np.clip(cosine, -1.0, 1.0))
     return angle

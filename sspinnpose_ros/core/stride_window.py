@@ -4,14 +4,18 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from statistics import median
 
 import numpy as np
 
+from sspinnpose_ros.core import native_watch
 from sspinnpose_ros.core.calibration_input import LEG_SENSORS
 from sspinnpose_ros.core.conventions import SENSORS
-from sspinnpose_ros.core.drift_free import integrate_rate
+from sspinnpose_ros.core.drift_free import steady_mean
 from sspinnpose_ros.core.recent_frames import FrameSeries
 
 SHORTEST_STRIDE_S = 0.5
@@ -66,6 +70,19 @@ class StrideWindow:
         """How long the window is, s."""
         return len(self.acceleration) * self.period_s
 
+    @cached_property
+    def mean_acceleration(self) -> np.ndarray:
+        """Mean (7, 3) in sensor axes, m/s^2."""
+        mean: np.ndarray = self.acceleration.mean(0)
+        return mean
+
+    @cached_property
+    def speed(self) -> np.ndarray:
+        """Size (P, 7) of the rates, rad/s."""
+        rate = self.angular_rate
+        speed: np.ndarray = np.sqrt(np.einsum('tsi,tsi->ts', rate, rate))
+        return speed
+
 
 def stride_window(series: FrameSeries, *, period_s: float) -> StrideWindow | None:
     """Return the newest stride of a series, None for less than `RESTLESS_S`.
@@ -80,36 +97,64 @@ def stride_window(series: FrameSeries, *, period_s: float) -> StrideWindow | Non
         return None
     stride = round(RESTLESS_S / period_s)
     steady = False
-    found = _last_stride(series.angular_rate, present=series.present, period_s=period_s)
+    found = _last_stride(series, period_s=period_s)
     if found:
         stride, steady = found, True
     chosen = slice(count - stride, count)
     present = series.present[chosen]
-    usable = present.mean(0) > WHOLE
+    usable = _whole(present)
     acceleration, rate = series.acceleration[chosen], series.angular_rate[chosen]
     if not present.all():
         acceleration, rate = _held(acceleration, present), _held(rate, present)
-    finite = (np.abs(acceleration) < ABSURD).all((0, 2)) & (np.abs(rate) < ABSURD).all((0, 2))
     return StrideWindow(
         acceleration=acceleration,
         angular_rate=rate,
-        usable=usable & finite,
+        usable=usable & (series.largest < ABSURD),
         steady=steady,
         period_s=period_s,
     )
 
 
-def mean_force(window: StrideWindow) -> tuple[np.ndarray, np.ndarray]:
-    """Return the mean specific force in axes that do not turn, and the deviation from it.
+@dataclass(frozen=True, eq=False)
+class WindowMean:
+    """Hold means over a window in axes that do not turn: those of its first sample.
 
-    Both are sizes (7,), m/s^2. The first is gravity for a faultless sensor, whatever its
-    mounting: over a whole stride a walker does not accelerate.
+    Attributes:
+        force: (7, 3) specific force, m/s^2.
+        rotation: (7, 3, 3) from sensor axes; what a constant force would be multiplied by.
+        square: (7,) of the size of the force, m^2/s^4.
+
     """
-    attitude = integrate_rate(window.angular_rate, window.period_s)
-    mean = np.einsum('tsij,tsj->si', attitude, window.acceleration) / len(attitude)
-    size = np.linalg.norm(mean, axis=-1)
-    square = (window.acceleration**2).sum(-1).mean(0)
-    return size, np.sqrt(np.maximum(square - size**2, 0.0))
+
+    force: np.ndarray
+    rotation: np.ndarray
+    square: np.ndarray
+
+    @cached_property
+    def size(self) -> np.ndarray:
+        """Return (7,) the size of the mean force, m/s^2: gravity for a faultless sensor."""
+        return np.asarray(np.linalg.norm(self.force, axis=-1))
+
+    @property
+    def spread(self) -> np.ndarray:
+        """Return (7,) the root mean square deviation from the mean force, m/s^2."""
+        spread: np.ndarray = np.sqrt(np.maximum(self.square - self.size**2, 0.0))
+        return spread
+
+
+def window_mean(window: StrideWindow) -> WindowMean:
+    """Return the mean specific force in axes that do not turn.
+
+    Its size is gravity for a faultless sensor, whatever its mounting: over a whole stride a walker
+    does not accelerate.
+    """
+    force, rotation = steady_mean(
+        angular_rate=window.angular_rate,
+        acceleration=window.acceleration,
+        step_s=window.period_s,
+    )
+    square = np.einsum('tsi,tsi->s', window.acceleration, window.acceleration)
+    return WindowMean(force=force, rotation=rotation, square=square / len(window.acceleration))
 
 
 def names(rows: np.ndarray | Sequence[int]) -> tuple[str, ...]:
@@ -117,30 +162,49 @@ def names(rows: np.ndarray | Sequence[int]) -> tuple[str, ...]:
     return tuple(SENSORS[int(row)] for row in rows)
 
 
-def _last_stride(rate: np.ndarray, *, present: np.ndarray, period_s: float) -> int:
-    """Return the lag in samples at which the newest rates repeat, 0 where nobody walks.
+def unlikeness(signal: np.ndarray, *, tail: int) -> np.ndarray:
+    """Return how little the first samples of a signal resemble those that come later.
 
-    Every sensor counts alike, whatever its unit. Of several good lags the shortest is taken.
+    Args:
+        signal: (T, S, 3) rates, rad/s; every sensor counts alike, whatever its unit.
+        tail: how many first samples.
+
+    Returns:
+        (T - tail + 1) 0 where those from a sample on repeat the first, 1 where they have nothing
+        to do with them.
+
     """
-    number = min(len(rate), round(NEEDED_S / period_s))
-    step = max(1, round(0.02 / period_s))
-    usable = LEGS & (present[-number:].mean(0) > WHOLE)
-    if usable.sum() < FEWEST_LEG_SENSORS:
-        return 0
-    signal = rate[-number:, usable][::-step]  # newest first
-    if not (np.abs(signal) < ABSURD).all():
-        return 0
-    tail = round(TAIL_S / period_s / step)
-    stride = signal[: round(1.0 / period_s / step)]
-    pace = np.sqrt((stride**2).sum(-1).mean(0))
-    if np.median(pace) < MOVING_RAD_S:
-        return 0
     floor = tail * SLIGHT_RAD_S**2
+    if native_watch.watches_in_c():
+        return native_watch.unlikeness(signal, tail=tail, floor=floor)
     windows = np.lib.stride_tricks.sliding_window_view(signal, tail, axis=0)  # (m, s, 3, tail)
     shared = np.einsum('msit,sit->ms', windows, windows[0])
     energy = np.einsum('msit,msit->ms', windows, windows)
     unlike = 1.0 - (2.0 * shared + floor) / (energy + energy[0] + floor)
-    cost = unlike.mean(-1)
+    cost: np.ndarray = unlike.mean(-1)
+    return cost
+
+
+def _last_stride(series: FrameSeries, *, period_s: float) -> int:
+    """Return the lag in samples at which the newest rates repeat, 0 where nobody walks.
+
+    Of several good lags the shortest is taken.
+    """
+    rate, present, largest = series.angular_rate, series.present, series.largest
+    number = min(len(rate), round(NEEDED_S / period_s))
+    step = max(1, round(0.02 / period_s))
+    usable = LEGS & _whole(present[-number:])
+    if usable.sum() < FEWEST_LEG_SENSORS:
+        return 0
+    if not (largest[usable] < ABSURD).all():
+        return 0
+    signal = rate[-number:][::-step][:, usable]  # newest first
+    tail = round(TAIL_S / period_s / step)
+    stride = signal[: round(1.0 / period_s / step)]
+    square = np.einsum('tsi,tsi->s', stride, stride) / len(stride)
+    if math.sqrt(median(square.tolist())) < MOVING_RAD_S:
+        return 0
+    cost = unlikeness(signal, tail=tail)
     first = round(SHORTEST_STRIDE_S / period_s / step)
     cost = cost[first:]
     inner = cost[1:-1]
@@ -152,6 +216,12 @@ def _last_stride(rate: np.ndarray, *, present: np.ndarray, period_s: float) -> i
         return 0
     lag = int(dips[np.flatnonzero(cost[dips] < best + 0.1)[0]])
     return (first + lag) * step
+
+
+def _whole(present: np.ndarray) -> np.ndarray:
+    """Return (7,) which sensors are there nearly all the time, of (T, 7)."""
+    whole: np.ndarray = np.count_nonzero(present, axis=0) > WHOLE * len(present)
+    return whole
 
 
 def _held(values: np.ndarray, present: np.ndarray) -> np.ndarray:

@@ -166,9 +166,13 @@ class _Stream:
             self.arrivals.clear()
 
     def note_ahead(self, stamp: float, arrival: float) -> None:
-        drift = CLOCK_DRIFT * max(0.0, arrival - self.ahead_since)
-        known = self.ahead - drift if self.ahead > -math.inf else self.ahead
-        self.ahead, self.ahead_since = max(known, stamp - arrival), arrival
+        known, now = self.ahead, stamp - arrival
+        if known > -math.inf and arrival > self.ahead_since:
+            known -= CLOCK_DRIFT * (arrival - self.ahead_since)
+        self.ahead, self.ahead_since = now if now > known else known, arrival
+
+    def is_behind(self, stamp: float) -> bool:
+        return self.newest < stamp + self.reach
 
     def insert(self, stamp: float, sample: np.ndarray) -> None:
         if not self.stamps or stamp > self.stamps[-1]:
@@ -190,6 +194,25 @@ class _Stream:
 
     def forget(self, number: int) -> None:
         del self.stamps[:number], self.samples[:number]
+
+
+@dataclass(frozen=True)
+class _Held:
+    """Say why no frame leaves: a sensor is waited for, until it is there or for so long."""
+
+    stream: _Stream
+    reached: float
+    due: float
+
+
+def _most_of(number: int) -> int:
+    return number - (number - 1) // 2
+
+
+def _is_measured(values: Sequence[float]) -> bool:
+    # A sum with a NaN is one, and so is its difference from itself.
+    total = sum(values)
+    return total - total == 0.0 and max(values) <= LARGEST_VALUE and min(values) >= -LARGEST_VALUE
 
 
 class Synchronizer:
@@ -238,6 +261,7 @@ class Synchronizer:
             for name in sensors
         }
         self._all = tuple(self._streams.values())
+        self._most = _most_of(len(self._all))
         self._patience = max(1, round(config.sensor_timeout_s * config.rate_hz))
         self._clear()
 
@@ -247,6 +271,7 @@ class Synchronizer:
         self._anchor: float | None = None
         self._next = 0
         self._started = False
+        self._held: _Held | None = None
         # (stamp, arrival) of every sample that was the newest of all sensors when it arrived,
         # and of what a second sensor had reached by then.
         self._lead: deque[tuple[float, float]] = deque(maxlen=MAX_BUFFERED)
@@ -290,13 +315,15 @@ class Synchronizer:
         sample = np.array(sample, dtype=np.float64)
         if stream.arrivals is not None:
             stamp_s = stream.arrivals.stamp(arrival_s)
-        stamp_s = self.corrected_stamp(sensor=sensor, stamp_s=stamp_s)
-        if not (abs(stamp_s) <= LARGEST_STAMP_S and float(np.abs(sample).max()) <= LARGEST_VALUE):
+        stamp_s += self._offset[sensor]
+        if not (abs(stamp_s) <= LARGEST_STAMP_S and _is_measured(sample.tolist())):
             counts.not_finite += 1
             return
         if arrival_s < self._last_arrival - self.config.max_jump_s:
             self.reset(f'the clock went back by {self._last_arrival - arrival_s:.3g} s')
-        self._note_now(arrival_s)
+        if arrival_s < self._last_arrival:
+            self._wait_anew(arrival_s)
+        self._last_arrival = arrival_s
         values = sample.tobytes()
         if values == stream.last_values:
             counts.duplicate += 1
@@ -316,20 +343,24 @@ class Synchronizer:
 
     def drain(self, *, now_s: float) -> list[Frame]:
         """Return the frames that are complete or have waited long enough, oldest first."""
-        self._note_now(now_s)
+        if now_s < self._last_arrival:
+            self._wait_anew(now_s)
+        self._last_arrival = now_s
+        held = self._held
+        if held is not None and now_s < held.due and held.stream.is_behind(held.reached):
+            return []
         return self._read(now_s)
 
     def flush(self) -> list[Frame]:
         """Return what two sensors have reached without waiting, at the end of a recording."""
         return self._read(math.inf)
 
-    def _note_now(self, now: float) -> None:
-        """Begin to wait anew where the clock went back, lest frames wait for it to come again."""
-        if now < self._last_arrival:
-            for lead in (self._lead, self._second):
-                for index, (stamp, arrival) in enumerate(lead):
-                    lead[index] = (stamp, min(arrival, now))
-        self._last_arrival = now
+    def _wait_anew(self, now: float) -> None:
+        """Let no frame wait for the clock to come again to where it was before it went back."""
+        self._held = None
+        for lead in (self._lead, self._second):
+            for index, (stamp, arrival) in enumerate(lead):
+                lead[index] = (stamp, min(arrival, now))
 
     def _is_stranger(self, stamp: float) -> bool:
         if not self._lead:
@@ -339,12 +370,16 @@ class Synchronizer:
     def _is_future(self, stamp: float, arrival: float) -> bool:
         """Compare with what most sensors show, as the clocks of stamp and arrival may differ."""
         limit = stamp - arrival - self.config.max_ahead_s
+        longest = self.config.max_jump_s
         known = reaching = 0
         for stream in self._all:
-            if arrival - stream.ahead_since <= self.config.max_jump_s:
+            if arrival - stream.ahead_since <= longest:
                 known += 1
-                reaching += stream.ahead >= limit
-        return known > 0 and reaching < known - (known - 1) // 2
+                if stream.ahead >= limit:
+                    reaching += 1
+                    if reaching >= self._most:
+                        return False
+        return known > 0 and reaching < _most_of(known)
 
     def _take_stranger(
         self, sensor: str, stamp: float, sample: np.ndarray, arrival: float
@@ -377,10 +412,11 @@ class Synchronizer:
 
     def _accept(self, stream: _Stream, stamp: float, sample: np.ndarray, arrival: float) -> None:
         stream.last_arrival = arrival
-        place = bisect_left(stream.stamps, stamp)
-        if place < len(stream.stamps) and stream.stamps[place] == stamp:
-            stream.counts.duplicate += 1
-            return
+        if stamp <= stream.newest:
+            place = bisect_left(stream.stamps, stamp)
+            if place < len(stream.stamps) and stream.stamps[place] == stamp:
+                stream.counts.duplicate += 1
+                return
         stream.last_stamp = stamp
         stream.counts.repeating_s = 0.0
         stream.note_ahead(stamp, arrival)
@@ -421,6 +457,7 @@ class Synchronizer:
         second = newest[-2] if len(newest) > 1 else newest[-1]
         if second > -math.inf and (not self._second or second > self._second[-1][0]):
             self._second.append((second, arrival))
+            self._held = None
 
     def _grid(self, index: int) -> float:
         assert self._anchor is not None
@@ -428,6 +465,7 @@ class Synchronizer:
 
     def _read(self, now: float) -> list[Frame]:
         frames: list[Frame] = []
+        self._held = None
         if not self._lead:
             return frames
         if not self._started and not self._start(now):
@@ -440,10 +478,13 @@ class Synchronizer:
             if newest < reached:
                 return frames
             due = self._due(reached)
-            missing = [s for s in self._all if s.newest < reached + s.reach]
-            awaited = any(stream.waited_in_vain < self._patience for stream in missing)
-            if awaited and now < due:
-                return frames
+            missing = [s for s in self._all if s.is_behind(reached)]
+            if missing and now < due:
+                awaited = [s for s in missing if s.waited_in_vain < self._patience]
+                if awaited:
+                    # Any of them will do; the last is likely to come last.
+                    self._held = _Held(awaited[-1], reached=reached, due=due)
+                    return frames
             if math.isfinite(now) and now - due > self.config.max_lag_s:
                 self._skip()
                 continue

@@ -4,9 +4,7 @@
 
 from __future__ import annotations
 
-import gc
 import sys
-import time
 import traceback
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -54,6 +52,7 @@ from sspinnpose_ros.ros.parameters import (
 )
 from sspinnpose_ros.ros.session import Session
 from sspinnpose_ros.ros.stop_signal import ignore_stop, told_to_stop
+from sspinnpose_ros.ros.tidying import Tidying
 from sspinnpose_ros.ros.topic_qos import overridable
 from sspinnpose_ros.ros.wearer import Wearer, load_wearer
 
@@ -62,9 +61,6 @@ TICK_S = 0.02
 DIAGNOSTICS_S = 1.0
 LOOK_S = 0.2
 """Longest time between two looks at whether the node is to stop."""
-
-TIDY_S = 1.0
-"""Time between two collections of garbage; one takes some tenths of a millisecond."""
 
 # SensorDataQoS, but for the depth: drivers send bursts of ten samples and more.
 SAMPLES = QoSProfile(depth=50, reliability=ReliabilityPolicy.BEST_EFFORT)
@@ -474,18 +470,10 @@ def _run(told: Callable[[], bool]) -> int:
     try:
         if node.get_parameter('autostart').value and not node.autostart():
             return 1
-        # What is there now stays; looking through it again and again would only cost pauses.
-        # What comes later is looked through once a second, between messages, and not whenever
-        # some hundred objects were made, which is while an estimate is under way.
-        gc.collect()
-        gc.freeze()
-        gc.disable()
-        tidied = time.monotonic()
+        tidying = Tidying()
         while rclpy.ok() and not told():
             executor.spin_once(timeout_sec=LOOK_S)
-            if time.monotonic() - tidied > TIDY_S:
-                gc.collect()
-                tidied = time.monotonic()
+            tidying.tidy()
         node.stop()
     except ExternalShutdownException:
         raise
