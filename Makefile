@@ -10,6 +10,7 @@ BAG ?=
 DATA ?= ../shared/data
 ACCURACY_ARGS ?=
 PYTEST_ARGS ?=
+TEST_JOBS ?= 2
 SOAK_MINUTES ?= 60
 FUZZ_MINUTES ?= 60
 
@@ -53,7 +54,7 @@ help: ## List the targets
 	@echo
 	@echo 'Variables: TORCH=$(TORCH) (version), TORCH_INDEX (package index for torch alone), PYTHON,'
 	@echo 'BAG (demo), DATA=$(DATA) (recorded trials), ACCURACY_ARGS (accuracy, e.g. --jobs 2),' \
-	  'PYTEST_ARGS (test), SOAK_MINUTES, FUZZ_MINUTES.'
+	  'PYTEST_ARGS and TEST_JOBS=$(TEST_JOBS) (test), SOAK_MINUTES, FUZZ_MINUTES.'
 
 .PHONY: setup
 setup: $(package) ## Make .venv: ROS wheels, tf2_msgs, torch, the package itself
@@ -65,7 +66,8 @@ demo: setup ## Play a wearer's IMUs into the estimator node (BAG=... for a recor
 
 .PHONY: test
 test: lint $(docs) ## Check style and types, run the tests
-	$(BIN)/python -m pytest -m 'not slow and not benchmark' $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -m 'not slow and not benchmark' -n $(TEST_JOBS) --dist loadfile \
+	  $(PYTEST_ARGS)
 
 .PHONY: lint
 lint: setup ## Check style and types only
