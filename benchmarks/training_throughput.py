@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Time a training step: network, physics and losses, forward and backward, per sample.
 
-It is processor time of one thread, so that other programs disturb little.
+It is processor time of one thread, so that other programs disturb little; of more threads it is
+elapsed time.
 
 With the folder of another version, both take turns on one core, and the ratio is that of
 neighbours in time. The first version of this package, which everything is compared with:
@@ -54,7 +55,6 @@ def make_step(*, batch: int, window: int, lstm: bool = False) -> Callable[[], fl
         pass
     else:
         keep_freed_memory()
-    torch.set_num_threads(1)
     torch.manual_seed(0)
     height = 1.75 + 0.1 * torch.randn(batch).clamp(-2, 2)
     network = GaitNetwork()
@@ -98,26 +98,30 @@ def make_step(*, batch: int, window: int, lstm: bool = False) -> Callable[[], fl
     return step_lstm if lstm else step
 
 
-def work(*, batch: int, window: int, lstm: bool) -> None:
+def work(*, batch: int, window: int, threads: int, lstm: bool) -> None:
     """Answer each line of the standard input with the seconds and the page faults of a step."""
+    import torch
+
+    torch.set_num_threads(threads)
+    clock = time.process_time if threads == 1 else time.perf_counter
     step = make_step(batch=batch, window=window, lstm=lstm)
     for _ in sys.stdin:
         faults = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
-        begin = time.process_time()
+        begin = clock()
         step()
-        took = time.process_time() - begin
+        took = clock() - begin
         print(took, resource.getrusage(resource.RUSAGE_SELF).ru_minflt - faults, flush=True)
 
 
 class Worker:
     """Run the steps of one version in a process of its own."""
 
-    def __init__(self, folder: Path, *, batch: int, window: int, lstm: bool) -> None:
+    def __init__(self, folder: Path, *, batch: int, window: int, threads: int, lstm: bool) -> None:
         command = [sys.executable, __file__, '--work', '--batch', str(batch)]
         command += ['--lstm'] if lstm else []
         self.process = subprocess.Popen(
-            [*command, '--window', str(window)],
-            env={**os.environ, 'PYTHONPATH': str(folder), 'OMP_NUM_THREADS': '1'},
+            [*command, '--window', str(window), '--threads', str(threads)],
+            env={**os.environ, 'PYTHONPATH': str(folder), 'OMP_NUM_THREADS': str(threads)},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
@@ -144,15 +148,18 @@ class Worker:
 
 
 def measure(
-    folders: list[Path], *, batch: int, window: int, rounds: int, lstm: bool
+    folders: list[Path], *, batch: int, window: int, rounds: int, threads: int, lstm: bool
 ) -> tuple[np.ndarray, np.ndarray]:
     """Let versions take turns.
 
     Returns:
-        (rounds, versions) processor time per sample, us, and page faults of a step.
+        (rounds, versions) time per sample, us, and page faults of a step.
 
     """
-    workers = [Worker(folder, batch=batch, window=window, lstm=lstm) for folder in folders]
+    workers = [
+        Worker(folder, batch=batch, window=window, threads=threads, lstm=lstm)
+        for folder in folders
+    ]
     try:
         for worker in workers:
             for _ in range(5):
@@ -173,11 +180,17 @@ def main() -> None:
     parser.add_argument('--batch', type=int, default=256, help='windows side by side')
     parser.add_argument('--window', type=int, default=100, help='samples of a window')
     parser.add_argument('--rounds', type=int, default=40, help='steps of each version')
+    parser.add_argument('--threads', type=int, default=1, help='of torch')
     parser.add_argument('--lstm', action='store_true', help='go through the LSTM alone')
     parser.add_argument('--work', action='store_true', help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.work:
-        work(batch=options.batch, window=options.window, lstm=options.lstm)
+        work(
+            batch=options.batch,
+            window=options.window,
+            threads=options.threads,
+            lstm=options.lstm,
+        )
         return
     folders = [OURS] if options.first is None else [OURS, options.first.resolve()]
     if not all((folder / 'sspinnpose_ros' / 'training').is_dir() for folder in folders):
@@ -190,9 +203,13 @@ def main() -> None:
         batch=options.batch,
         window=options.window,
         rounds=options.rounds,
+        threads=options.threads,
         lstm=options.lstm,
     )
-    print(f'{options.batch} windows of {options.window} samples, {options.rounds} steps, 1 thread')
+    print(
+        f'{options.batch} windows of {options.window} samples, {options.rounds} steps, '
+        f'threads: {options.threads}'
+    )
     print(
         f'{"us a sample":<14}{"least":>8}{"p50":>8}{"p90":>8}{"p99":>8}{"page faults a step":>20}'
     )
