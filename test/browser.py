@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import base64
+import fcntl
 import itertools
 import json
 import os
@@ -160,11 +161,10 @@ def browser() -> Iterator[Browser]:
     read, from_browser = os.pipe()
 
     def descriptors() -> None:
-        # The protocol is spoken over descriptors 3 and 4.
-        os.dup2(to_browser, 50)
-        os.dup2(from_browser, 51)
-        os.dup2(50, 3)
-        os.dup2(51, 4)
+        # The protocol is spoken over descriptors 3 and 4, and each pipe may be either of them.
+        ends = [fcntl.fcntl(end, fcntl.F_DUPFD, 5) for end in (to_browser, from_browser)]
+        for number, end in zip((3, 4), ends, strict=True):
+            os.dup2(end, number)
 
     with TemporaryDirectory(prefix='chromium_', ignore_cleanup_errors=True) as profile:
         process = subprocess.Popen(
