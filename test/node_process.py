@@ -25,6 +25,7 @@ import rclpy
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from geometry_msgs.msg import WrenchStamped
 from lifecycle_msgs.srv import ChangeState, GetState
+from made_recordings import SUBJECT
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.qos import DurabilityPolicy, QoSProfile, qos_profile_sensor_data
 from rosgraph_msgs.msg import Clock
@@ -74,6 +75,13 @@ def write_model(folder: Path, *, hidden: int = 8) -> Path:
     model = Model(weights=weights, hidden=hidden, rate_hz=100.0, sensors=SENSORS, provenance={})
     save_model(folder, model)
     return folder
+
+
+def write_wearer(folder: Path) -> dict[str, object]:
+    """Write a small model and a subject, and return the parameters that name them."""
+    subject = folder / 'subject.yaml'
+    subject.write_text(SUBJECT)
+    return {'model': write_model(folder / 'model'), 'subject': subject}
 
 
 class NodeProcess:

@@ -17,7 +17,7 @@ import pytest
 pytest.importorskip('rclpy', reason='rclpy is not installed: no test of the node runs')
 
 from diagnostic_msgs.msg import DiagnosticStatus
-from made_recordings import SUBJECT, swinging
+from made_recordings import swinging
 from node_process import (
     PATIENCE_S,
     NodeProcess,
@@ -25,7 +25,7 @@ from node_process import (
     estimator_process,
     ros_process,
     stamps_of,
-    write_model,
+    write_wearer,
 )
 from sensor_msgs.msg import JointState
 from std_msgs.msg import Float64MultiArray
@@ -50,11 +50,8 @@ def long_samples() -> np.ndarray:
 
 @pytest.fixture
 def estimator(domain: int, tmp_path: Path) -> Iterator[NodeProcess]:
-    write_model(tmp_path / 'model')
-    (tmp_path / 'subject.yaml').write_text(SUBJECT)
     parameters = {
-        'model': tmp_path / 'model',
-        'subject': tmp_path / 'subject.yaml',
+        **write_wearer(tmp_path),
         'settle_s': 0.1,
         # A busy machine may hold the controller up for a moment.
         'exo.timeout_s': 0.5,

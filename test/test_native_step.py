@@ -27,7 +27,7 @@ from sspinnpose_ros.core.network_step import expected_shapes
 from sspinnpose_ros.core.subject import make_subject
 from sspinnpose_ros.core.uncertainty import head_shapes
 
-SOURCE = Path(native_step.__file__).parent / 'native' / 'step.c'
+SOURCES = sorted((Path(native_step.__file__).parent / 'native').glob('*.c'))
 
 needs_native = pytest.mark.skipif(
     native_step.library() is None, reason='the package was installed without a C compiler'
@@ -220,11 +220,12 @@ def test_a_library_of_another_layout_is_not_used(monkeypatch: pytest.MonkeyPatch
     assert native_step.library.__wrapped__() is None
 
 
+@pytest.mark.parametrize('source', SOURCES, ids=lambda source: source.name)
 @pytest.mark.parametrize('compiler', ['gcc', 'clang'])
-def test_the_code_compiles_without_a_warning(compiler: str, tmp_path: Path) -> None:
+def test_the_code_compiles_without_a_warning(compiler: str, source: Path, tmp_path: Path) -> None:
     if shutil.which(compiler) is None:
         pytest.skip(f'{compiler} is not installed')
     flags = ['-std=gnu11', '-O2', '-Wall', '-Wextra', '-Wpedantic', '-Wshadow', '-Werror', '-c']
-    command = [compiler, *flags, str(SOURCE), '-o', str(tmp_path / 'step.o')]
+    command = [compiler, *flags, str(source), '-o', str(tmp_path / 'code.o')]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stderr

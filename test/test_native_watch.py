@@ -4,10 +4,7 @@
 
 from __future__ import annotations
 
-import shutil
-import subprocess
 from collections.abc import Callable
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -20,8 +17,6 @@ from sspinnpose_ros.core.joint_agreement import JointAgreement, sampled_motion, 
 from sspinnpose_ros.core.mounting import MountingArrays
 from sspinnpose_ros.core.stride_comparison import compared, phases
 from sspinnpose_ros.core.stride_window import unlikeness
-
-SOURCE = Path(native_step.__file__).parent / 'native' / 'watch.c'
 
 needs_native = pytest.mark.skipif(
     not native_watch.watches_in_c(), reason='the package was installed without a C compiler'
@@ -190,13 +185,3 @@ def test_a_turn_is_found_whatever_it_is() -> None:
 def test_a_library_without_these_sums_is_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(native_watch, 'STREAM', np.dtype('f8'))
     assert native_watch._code.__wrapped__() is None
-
-
-@pytest.mark.parametrize('compiler', ['gcc', 'clang'])
-def test_the_code_compiles_without_a_warning(compiler: str, tmp_path: Path) -> None:
-    if shutil.which(compiler) is None:
-        pytest.skip(f'{compiler} is not installed')
-    flags = ['-std=gnu11', '-O2', '-Wall', '-Wextra', '-Wpedantic', '-Wshadow', '-Werror', '-c']
-    command = [compiler, *flags, str(SOURCE), '-o', str(tmp_path / 'watch.o')]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
-    assert done.returncode == 0, done.stderr

@@ -14,14 +14,13 @@ import pytest
 pytest.importorskip('rclpy', reason='rclpy is not installed: no test of the node runs')
 
 from lifecycle_msgs.msg import Transition
-from made_recordings import SUBJECT
 from node_process import (
     PERIOD_NS,
     NodeProcess,
     Wearer,
     estimator_process,
     stamps_of,
-    write_model,
+    write_wearer,
 )
 from rclpy.serialization import serialize_message
 from sensor_msgs.msg import Imu, JointState
@@ -40,11 +39,8 @@ Spoil = Callable[[Imu, int], None]
 @pytest.fixture(scope='module')
 def node(domain: int, tmp_path_factory: pytest.TempPathFactory) -> Iterator[NodeProcess]:
     folder = tmp_path_factory.mktemp('hostile')
-    write_model(folder / 'model')
-    (folder / 'subject.yaml').write_text(SUBJECT)
     parameters = {
-        'model': folder / 'model',
-        'subject': folder / 'subject.yaml',
+        **write_wearer(folder),
         'settle_s': 0.1,
         'exo.knee_angle_r.name': 'knee',
     }

@@ -14,8 +14,8 @@ import pytest
 
 pytest.importorskip('rclpy', reason='rclpy is not installed: no test of the node runs')
 
-from made_recordings import SUBJECT, swinging
-from node_process import NodeProcess, Wearer, estimator_process, write_model
+from made_recordings import swinging
+from node_process import NodeProcess, Wearer, estimator_process, write_wearer
 from sensor_msgs.msg import Imu
 
 from sspinnpose_ros.core.calibration_progress import CalibrationProgress
@@ -49,11 +49,8 @@ def require_documented(sentence: str) -> None:
 @pytest.fixture(scope='module')
 def node(domain: int, tmp_path_factory: pytest.TempPathFactory) -> Iterator[NodeProcess]:
     folder = tmp_path_factory.mktemp('mistakes')
-    write_model(folder / 'model')
-    (folder / 'subject.yaml').write_text(SUBJECT)
     parameters = {
-        'model': folder / 'model',
-        'subject': folder / 'subject.yaml',
+        **write_wearer(folder),
         'settle_s': 0.1,
         'missing_topic_s': 5.0,
     }

@@ -21,7 +21,6 @@ from rclpy.impl.implementation_singleton import rclpy_implementation
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 from rclpy.parameter import Parameter
 from rclpy.qos import QoSProfile, ReliabilityPolicy
-from rclpy.signals import SignalHandlerOptions
 from sensor_msgs.msg import Imu, JointState
 from std_srvs.srv import Trigger
 
@@ -51,7 +50,7 @@ from sspinnpose_ros.ros.parameters import (
     unknown_parameters,
 )
 from sspinnpose_ros.ros.session import Session
-from sspinnpose_ros.ros.stop_signal import ignore_stop, told_to_stop
+from sspinnpose_ros.ros.stop_signal import ignore_stop, start_rclpy, told_to_stop
 from sspinnpose_ros.ros.tidying import Tidying
 from sspinnpose_ros.ros.topic_qos import overridable
 from sspinnpose_ros.ros.wearer import Wearer, load_wearer
@@ -435,14 +434,7 @@ def main(args: list[str] | None = None) -> int:
 
     """
     told = told_to_stop()
-    try:
-        # rclpy's own handlers shut the context down while callbacks still publish.
-        rclpy.init(args=args, signal_handler_options=SignalHandlerOptions.NO)
-    except Exception as error:
-        sys.stderr.write(
-            f'The arguments cannot be read ({" ".join(str(error).split())}), expected ROS '
-            'arguments such as --ros-args -p mass_kg:=70.0; correct them.\n'
-        )
+    if not start_rclpy(args, example='--ros-args -p mass_kg:=70.0'):
         return 1
     try:
         return _run(told)

@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
 from typing import Protocol
 
@@ -12,11 +11,10 @@ import rclpy
 from rclpy.executors import ExternalShutdownException
 from rclpy.impl.implementation_singleton import rclpy_implementation
 from rclpy.node import Node
-from rclpy.signals import SignalHandlerOptions
 
 from sspinnpose_ros.core.errors import UserError
 from sspinnpose_ros.ros.executor import make_executor
-from sspinnpose_ros.ros.stop_signal import ignore_stop, told_to_stop
+from sspinnpose_ros.ros.stop_signal import ignore_stop, start_rclpy, told_to_stop
 
 LOOK_S = 0.1
 """Longest time between two looks at whether the node is to stop."""
@@ -46,14 +44,7 @@ def run_small_node(make: Callable[[], SmallNode], *, name: str, args: list[str] 
 
     """
     told = told_to_stop()
-    try:
-        # rclpy's own handlers shut the context down while callbacks still publish.
-        rclpy.init(args=args, signal_handler_options=SignalHandlerOptions.NO)
-    except Exception as error:
-        sys.stderr.write(
-            f'The arguments cannot be read ({" ".join(str(error).split())}), expected ROS '
-            'arguments such as --ros-args --params-file FILE; correct them.\n'
-        )
+    if not start_rclpy(args, example='--ros-args --params-file FILE'):
         return 1
     try:
         small = make()

@@ -5,7 +5,34 @@
 from __future__ import annotations
 
 import signal
+import sys
 from collections.abc import Callable
+
+import rclpy
+from rclpy.signals import SignalHandlerOptions
+
+
+def start_rclpy(args: list[str] | None, *, example: str) -> bool:
+    """Start rclpy without signal handlers of its own.
+
+    Args:
+        args: of the command line.
+        example: of ROS arguments, for the sentence on standard error where they cannot be read.
+
+    Returns:
+        Whether it started.
+
+    """
+    try:
+        # rclpy's own handlers shut the context down while callbacks still publish.
+        rclpy.init(args=args, signal_handler_options=SignalHandlerOptions.NO)
+    except Exception as error:
+        sys.stderr.write(
+            f'The arguments cannot be read ({" ".join(str(error).split())}), expected ROS '
+            f'arguments such as {example}; correct them.\n'
+        )
+        return False
+    return True
 
 
 def told_to_stop() -> Callable[[], bool]:
