@@ -17,7 +17,7 @@ import numpy as np
 from builtin_interfaces.msg import Time
 from geometry_msgs.msg import TransformStamped, WrenchStamped
 from rclpy.serialization import serialize_message
-from sensor_msgs.msg import JointState
+from sensor_msgs.msg import Imu, JointState
 
 from sspinnpose_ros.bags.message_template import STAMP_SENTINEL, MessageTemplate, placeholder
 from sspinnpose_ros.core.conventions import JOINTS, SEGMENTS, SIDES
@@ -38,6 +38,14 @@ def set_stamp(stamp: Time, nanoseconds: int) -> None:
 def stamp_ns(stamp: Time) -> int:
     """Return a message's stamp in ns."""
     return int(stamp.sec) * 1_000_000_000 + int(stamp.nanosec)
+
+
+def blank_imu(sensor: str) -> Imu:
+    """Return a message of a sensor's frame that declares its orientation absent (REP-145)."""
+    message = Imu()
+    message.header.frame_id = f'imu_{sensor}'
+    message.orientation_covariance[0] = -1.0
+    return message
 
 
 def _template(message: Any, *, values: int) -> MessageTemplate:

@@ -23,7 +23,7 @@ from sspinnpose_ros.bags.imu_bag import ImuSeries, open_imu_bag
 from sspinnpose_ros.bags.trial import find_trial
 from sspinnpose_ros.core.conventions import SENSORS
 from sspinnpose_ros.core.errors import UserError
-from sspinnpose_ros.ros.conversions import set_stamp
+from sspinnpose_ros.ros.conversions import blank_imu, set_stamp
 from sspinnpose_ros.ros.parameters import Parameter, declare_table
 from sspinnpose_ros.ros.topic_qos import overridable
 
@@ -95,7 +95,7 @@ class DemoWearer(Node):
         self._wait_for_listeners(
             [publisher for sensor, publisher in publishers.items() if sensor in SENSORS]
         )
-        messages = {sensor: _message(sensor) for sensor in series}
+        messages = {sensor: blank_imu(sensor) for sensor in series}
         schedule = _schedule(series)
         period = _turn_s(series)
         limit = self._value('seconds') or np.inf
@@ -184,13 +184,6 @@ def _turn_s(series: Mapping[str, ImuSeries]) -> float:
     last = max(float(one.stamp_s[-1]) for one in series.values())
     period = min(float(np.median(np.diff(one.stamp_s))) for one in series.values())
     return last + period
-
-
-def _message(sensor: str) -> Imu:
-    message = Imu()
-    message.header.frame_id = f'imu_{sensor}'
-    message.orientation_covariance[0] = -1.0
-    return message
 
 
 def main(args: list[str] | None = None) -> int:

@@ -17,7 +17,7 @@ from rclpy.qos import qos_profile_sensor_data
 from sensor_msgs.msg import Imu
 
 from sspinnpose_ros.core.conventions import SENSORS
-from sspinnpose_ros.ros.conversions import set_stamp
+from sspinnpose_ros.ros.conversions import blank_imu, set_stamp
 from sspinnpose_ros.ros.estimator_node import SAMPLES
 from sspinnpose_ros.ros.field_path import FieldError, message_type
 from sspinnpose_ros.ros.imu_mapping import (
@@ -192,7 +192,7 @@ class ImuRelay:
             node.get_logger().warning(sentence)
         values = read_parameters(node, PARAMETERS)
         self._mappings = mappings(values)
-        self._messages = {sensor: _blank(sensor) for sensor in self._mappings}
+        self._messages = {sensor: blank_imu(sensor) for sensor in self._mappings}
         self._warned: dict[str, float] = {}
         inputs = self._topics(values, 'input')
         outputs = self._topics(values, 'output')
@@ -282,13 +282,6 @@ def _require_one_goal_each(outputs: Mapping[str, str], inputs: Mapping[str, str]
                 f'{topic} is an input and the output of {sensor}, expected another topic; change '
                 f'imu.{sensor}.output.'
             )
-
-
-def _blank(sensor: str) -> Imu:
-    message = Imu()
-    message.header.frame_id = f'imu_{sensor}'
-    message.orientation_covariance[0] = -1.0
-    return message
 
 
 def main(args: list[str] | None = None) -> int:

@@ -26,6 +26,7 @@ from sensor_msgs.msg import Imu, JointState
 
 from sspinnpose_ros.bags.message_template import STAMP_SENTINEL, MessageTemplate, placeholder
 from sspinnpose_ros.core.conventions import GRAVITY, SENSORS
+from sspinnpose_ros.ros.conversions import blank_imu
 from sspinnpose_ros.ros.executor import make_executor
 
 PATIENCE_S = 30.0
@@ -122,10 +123,8 @@ def _tick(stamp_ns: int) -> int:
 
 
 def _template(sensor: str) -> MessageTemplate:
-    message = Imu()
+    message = blank_imu(sensor)
     message.header.stamp.sec, message.header.stamp.nanosec = STAMP_SENTINEL
-    message.header.frame_id = f'imu_{sensor}'
-    message.orientation_covariance[0] = -1.0
     force, rate = message.linear_acceleration, message.angular_velocity
     force.x, force.y, force.z, rate.x, rate.y, rate.z = map(placeholder, range(6))
     return MessageTemplate(serialize_message(message), values=6)
